@@ -1,0 +1,52 @@
+// Random numbers from counter-based streams (Random123's Philox 4x32-10).
+//
+// A stream is named by what it is for: (seed, purpose, a, b).  The numbers depend on that name alone,
+// never on the order in which streams are used or on the number of threads.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include <Eigen/Core>
+
+namespace cryosip {
+
+/// What a stream is for.  Values are part of the reproducibility promise: never reuse or renumber.
+enum class StreamPurpose : std::uint32_t {
+  Conformation = 1,  ///< drawing image i's conformation
+  Pose = 2,          ///< image i's viewing direction and shift
+  Optics = 3,        ///< image i's CTF
+  PixelNoise = 4,    ///< image i's noise
+  InitialEnsemble = 5,
+  FlowPose = 6,      ///< (step, conformation)
+  FlowOptics = 7,    ///< (step, conformation)
+  FlowBatch = 8,     ///< (step): which images
+  Test = 100,
+};
+
+class RandomStream {
+ public:
+  /// @param a,b  indices within the purpose, e.g. (image) or (step, conformation); b < 2^32
+  RandomStream(std::uint64_t seed, StreamPurpose purpose, std::uint64_t a, std::uint64_t b = 0);
+
+  std::uint32_t bits();
+  /// Uniform in (0, 1), 53 bits.
+  double uniform();
+  double uniform(double low, double high) { return low + (high - low) * uniform(); }
+  /// Uniform in 0 .. count-1.  @param count  > 0
+  std::uint64_t below(std::uint64_t count);
+  /// Standard normal, by Box and Muller.
+  double normal();
+  /// A rotation uniform on SO(3) (normalised Gaussian quaternion).
+  Eigen::Matrix3d rotation();
+
+ private:
+  std::array<std::uint32_t, 2> key_{};
+  std::array<std::uint32_t, 4> counter_{};
+  std::array<std::uint32_t, 4> block_{};
+  unsigned used_ = 4;
+  bool has_spare_ = false;
+  double spare_ = 0;
+};
+
+}  // namespace cryosip
