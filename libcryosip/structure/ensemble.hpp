@@ -25,7 +25,7 @@ struct FlowProgress {
 };
 
 struct Ensemble {
-  std::string model;            ///< what --model was: a path or a built-in name
+  std::string model;  ///< what --model was: a path or a built-in name
   std::uint64_t seed = 1;
   std::string objective;        ///< name and parameters of what made it, or empty
   Eigen::MatrixXd coordinates;  ///< (coordinates, conformations): column i is conformation i

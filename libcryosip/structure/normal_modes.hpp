@@ -21,15 +21,15 @@ struct NormalModeOptions {
 struct NormalModes {
   Eigen::VectorXd eigenvalues;  ///< (modes), ascending, the six rigid motions left out
   Eigen::MatrixXd vectors;      ///< (3 nodes, modes), orthonormal; x1 y1 z1 x2 ..
-  Eigen::VectorXd scales;       ///< (modes): coordinate 1 displaces by scales(k) * vectors.col(k) (A)
+  Eigen::VectorXd scales;  ///< (modes): coordinate 1 displaces by scales(k) * vectors.col(k) (A)
 };
 
 /// Hessian of the network, spring constant 1: (3 nodes, 3 nodes), symmetric, both triangles stored.
 Eigen::SparseMatrix<double> network_hessian(const Eigen::Matrix3Xd& positions_angstrom,
                                             double cutoff_angstrom);
 
-/// Lowest non-trivial modes by Spectra in shift-invert mode.  Deterministic; each vector's sign makes
-/// its largest component positive.
+/// Lowest non-trivial modes by Spectra in shift-invert mode.  Deterministic; each vector's sign
+/// makes its largest component positive.
 /// @throws Error(Usage)      an option out of range, fewer than 3 nodes
 /// @throws Error(Numerical)  the network has more than six zero modes (it falls apart or is
 ///                           collinear; the message gives the number of pieces), or no convergence
@@ -43,5 +43,9 @@ NormalModes extend_to_atoms(const NormalModes& modes, const Atoms& nodes, const 
 
 /// As an NMD: one mode line each, with its scale.
 formats::Nmd to_nmd(const Atoms& atoms, const NormalModes& modes, const std::string& title);
+/// The modes of an NMD as they stand, each with the scale of its mode line; eigenvalues stay empty,
+/// for an NMD does not hold them, and vectors need not be orthonormal.
+/// @throws Error(Usage) a mode whose length is not that of the coordinates
+NormalModes from_nmd(const formats::Nmd& nmd);
 
 }  // namespace cryosip
