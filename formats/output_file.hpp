@@ -8,7 +8,8 @@
 
 namespace cryosip::formats {
 
-/// Writes to "PATH.part" and renames on commit(); without commit the part file is removed.
+/// Writes to "PATH.part" and renames on commit(); without commit the part file is removed.  A PATH
+/// that is a device or a pipe is written to directly.
 class OutputFile {
  public:
   /// @throws Error(Output) when the file cannot be created
