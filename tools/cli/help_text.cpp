@@ -68,11 +68,7 @@ void write_group(std::ostream& out, const po::options_description& group) {
   if (group.options().empty()) {
     return;
   }
-  std::ostringstream caption;
-  caption << group;  // the only way to a caption: it is the first line
-  std::string title = caption.str();
-  title.resize(title.find('\n'));
-  out << '\n' << title << '\n';
+  out << '\n' << caption(group) << ":\n";
   for (const auto& option : group.options()) {
     const OptionText text = option_text(*option);
     write_entry(
@@ -83,6 +79,13 @@ void write_group(std::ostream& out, const po::options_description& group) {
 }
 
 }  // namespace
+
+std::string caption(const po::options_description& group) {
+  std::ostringstream printed;
+  printed << group;  // the only way to the caption: it is the first line, with a colon
+  const std::string text = printed.str();
+  return text.substr(0, text.find(":\n"));
+}
 
 OptionText option_text(const po::option_description& option) {
   OptionText text;
