@@ -19,6 +19,9 @@ function(cryosip_add_library name)
   target_sources(cryosip_${name} PUBLIC FILE_SET HEADERS
     BASE_DIRS "${PROJECT_SOURCE_DIR}" FILES ${arg_HEADERS})
   target_compile_features(cryosip_${name} PUBLIC cxx_std_20)
+  # PUBLIC, since the alignment of Eigen's types follows from it: whoever includes our headers must
+  # agree.  The same bits still come out on any number of threads, but not on another machine.
+  target_compile_options(cryosip_${name} PUBLIC $<$<BOOL:${CRYOSIP_NATIVE}>:-march=native>)
   target_link_libraries(cryosip_${name}
     PUBLIC ${arg_LINK} PRIVATE $<BUILD_INTERFACE:cryosip_build_flags>)
   set_target_properties(cryosip_${name} PROPERTIES
