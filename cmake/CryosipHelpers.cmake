@@ -30,6 +30,7 @@ function(cryosip_add_library name)
 endfunction()
 
 # cryosip_add_tool(<name>): one source tools/<name>.cpp, one executable, one generated man page.
+# Target cryosip_tools builds the executables alone.
 function(cryosip_add_tool name)
   add_executable(${name} ${name}.cpp)
   target_link_libraries(${name} PRIVATE cryosip_cli cryosip::cryosip cryosip_build_flags)
@@ -42,4 +43,5 @@ function(cryosip_add_tool name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(FILES "${page}" DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   set_property(GLOBAL APPEND PROPERTY CRYOSIP_TOOLS ${name})
+  add_dependencies(cryosip_tools ${name})
 endfunction()
