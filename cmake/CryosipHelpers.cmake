@@ -19,6 +19,9 @@ function(cryosip_add_library name)
   target_sources(cryosip_${name} PUBLIC FILE_SET HEADERS
     BASE_DIRS "${PROJECT_SOURCE_DIR}" FILES ${arg_HEADERS})
   target_compile_features(cryosip_${name} PUBLIC cxx_std_20)
+  # PUBLIC, since the alignment of Eigen's types follows from it: whoever includes our headers must
+  # agree.  The same bits still come out on any number of threads, but not on another machine.
+  target_compile_options(cryosip_${name} PUBLIC $<$<BOOL:${CRYOSIP_NATIVE}>:-march=native>)
   target_link_libraries(cryosip_${name}
     PUBLIC ${arg_LINK} PRIVATE $<BUILD_INTERFACE:cryosip_build_flags>)
   set_target_properties(cryosip_${name} PROPERTIES
@@ -27,6 +30,7 @@ function(cryosip_add_library name)
 endfunction()
 
 # cryosip_add_tool(<name>): one source tools/<name>.cpp, one executable, one generated man page.
+# Target cryosip_tools builds the executables alone.
 function(cryosip_add_tool name)
   add_executable(${name} ${name}.cpp)
   target_link_libraries(${name} PRIVATE cryosip_cli cryosip::cryosip cryosip_build_flags)
@@ -39,4 +43,5 @@ function(cryosip_add_tool name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(FILES "${page}" DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   set_property(GLOBAL APPEND PROPERTY CRYOSIP_TOOLS ${name})
+  add_dependencies(cryosip_tools ${name})
 endfunction()
