@@ -50,7 +50,7 @@ gemmi::Structure parse(const std::string& bytes, const std::string& path) {
     const std::string message = error.what();
     const std::string line = message.substr(0, message.find('\n'));
     throw Error(ErrorKind::Input,
-                line.starts_with(path) ? line : path + ": not a PDB or mmCIF file: " + line);
+                line.rfind(path, 0) == 0 ? line : path + ": not a PDB or mmCIF file: " + line);
   }
 }
 
@@ -141,11 +141,12 @@ AtomRecord to_record(const gemmi::Chain& chain,
 
 AtomicModel read_atomic_model(const std::string& path) {
   std::string bytes = read_all(path);
-  if (bytes.starts_with("\x1f\x8b")) {
+  if (bytes.rfind("\x1f\x8b", 0) == 0) {
     bytes = gunzip(bytes, path);
   }
   const gemmi::Structure structure = parse(bytes, path);
-  AtomicModel model{.source = path, .atoms = {}};
+  AtomicModel model;
+  model.source = path;
   if (!structure.models.empty()) {
     for (const gemmi::Chain& chain : structure.models.front().chains) {
       const gemmi::Residue* previous = nullptr;
