@@ -43,7 +43,7 @@ struct Table {
 struct StarVerdict {
   std::string file;
   std::vector<Table> tables;
-  std::string refused = "";  // what the message must hold; then there are no tables
+  std::string refused = {};  // what the message must hold; then there are no tables
 };
 
 struct ImageVerdict {
@@ -55,13 +55,13 @@ struct ImageVerdict {
   float first = 0;
   float last = 0;
   double sum = 0;
-  std::string refused = "";
+  std::string refused = {};
 };
 
-const std::string kImage = "000001@0001_sum_particles.mrcs";
+constexpr const char* kImage = "000001@0001_sum_particles.mrcs";
 
 const std::vector<StarVerdict>& star_verdicts() {
-  static const std::vector<StarVerdict> kVerdicts = {
+  static const std::vector<StarVerdict> verdicts = {
       // Syntax ok; NamesThatRecovarRefuses says what becomes of the cells.
       {"recovar/bad.star", {{"", 2, 1, "1stack.mrcs", "2@stack.mrcs"}}},
       {"recovar/bad_non_integer.star", {{"", 2, 1, "a@stack.mrcs", "2@stack.mrcs"}}},
@@ -125,11 +125,11 @@ const std::vector<StarVerdict>& star_verdicts() {
       {"cryojax/trpv1_small_stack.star",
        {{"optics", 1, 8, "300.000000", "opticsGroup7"},
         {"particles", 10, 14, "000001@./batch_0_restacked.mrc", "1"}}}};
-  return kVerdicts;
+  return verdicts;
 }
 
 const std::vector<ImageVerdict>& image_verdicts() {
-  static const std::vector<ImageVerdict> kVerdicts = {
+  static const std::vector<ImageVerdict> verdicts = {
       // Negative cells give no pixel size.
       {"rosettasciio/20241021_00405_0_Virt 0_sum.mrc", 8, 4, 1, 0, 0, 31, 496},
       {"rosettasciio/20241021_00405_final.mrc", 8, 4, 1, 0, 496, 496, 15872},
@@ -178,17 +178,17 @@ const std::vector<ImageVerdict>& image_verdicts() {
        -2.1299498081207275F,
        3878.9356409233296},
       {"cryojax/trpv1_volume.mrc", 48, 48, 48, 4.88, 0, 0, 859.5468574747458}};
-  return kVerdicts;
+  return verdicts;
 }
 
 /// Files of these folders that are not this layer's to read as STAR or images.
 const std::vector<std::string>& other_files() {
-  static const std::vector<std::string> kFiles = {
+  static const std::vector<std::string> files = {
       "cryodrgn/empiar_10076_7.cs",  // cryoSPARC
       "cryodrgn/pose.star.pkl",      // Python pickles are never read
       "cryodrgn/toy_angles.pkl",
       "cryojax/8zpm.cif"};  // AtomicModels below
-  return kFiles;
+  return files;
 }
 
 class OddFiles : public ::testing::Test {
