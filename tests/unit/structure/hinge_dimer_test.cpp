@@ -12,10 +12,11 @@
 namespace cryosip {
 namespace {
 
-const std::string kTestdata = CRYOSIP_TESTDATA;
+constexpr const char* kTestdata = CRYOSIP_TESTDATA;
 
 Atoms hinge_dimer() {
-  return select_atoms(formats::read_atomic_model(kTestdata + "/hinge_dimer.pdb"), "ca");
+  return select_atoms(formats::read_atomic_model(std::string(kTestdata) + "/hinge_dimer.pdb"),
+                      "ca");
 }
 
 double longest_distance(const Eigen::Matrix3Xd& x) {
@@ -91,7 +92,8 @@ TEST(HingeDimer, StaysWholeAlongItsModes) {
 }
 
 TEST(HingeDimer, TruthHasFourWellsInItsFirstTwoModes) {
-  const Mixture truth = read_mixture(formats::read_star(kTestdata + "/hinge_truth.star"));
+  const Mixture truth =
+      read_mixture(formats::read_star(std::string(kTestdata) + "/hinge_truth.star"));
 
   EXPECT_EQ(truth.weights, Eigen::VectorXd::Constant(4, 0.25));
   EXPECT_EQ(truth.dimension(), 4);
