@@ -1,8 +1,8 @@
 // MRC2014 files: stacks (.mrcs) and volumes (.mrc, .map).
 //
 // Reading: modes 0 (int8), 1 (int16), 2 (float32), 6 (uint16), 12 (float16); little and big endian,
-// decided by the header's values and not by the machine stamp; extended headers skipped; missing MAP
-// tag, zero or negative cell accepted.  Truncated files are refused (RELION reads zeros).
+// decided by the header's values and not by the machine stamp; extended headers skipped; missing
+// MAP tag, zero or negative cell accepted.  Truncated files are refused (RELION reads zeros).
 #pragma once
 
 #include <array>
@@ -19,14 +19,14 @@
 namespace cryosip::formats {
 
 struct MrcHeader {
-  std::array<int, 3> size{};                  ///< nx, ny, nz
+  std::array<int, 3> size{};  ///< nx, ny, nz
   int mode = 2;
-  std::array<int, 3> start{};                 ///< nxstart..
-  std::array<int, 3> sampling{};              ///< mx, my, mz
+  std::array<int, 3> start{};     ///< nxstart..
+  std::array<int, 3> sampling{};  ///< mx, my, mz
   std::array<double, 3> cell_angstrom{};
-  std::array<int, 3> axes{1, 2, 3};           ///< mapc, mapr, maps
-  int space_group = 0;                        ///< 0 stack, 1 volume, 401 stack of volumes
-  std::int64_t extended_bytes = 0;            ///< nsymbt
+  std::array<int, 3> axes{1, 2, 3};  ///< mapc, mapr, maps
+  int space_group = 0;               ///< 0 stack, 1 volume, 401 stack of volumes
+  std::int64_t extended_bytes = 0;   ///< nsymbt
   std::array<double, 3> origin_angstrom{};
   bool big_endian = false;
 };
@@ -56,7 +56,7 @@ class MrcFile final : public ImageFile {
 struct Volume {
   std::array<std::size_t, 3> size{};  ///< nx, ny, nz
   double pixel_size_angstrom = 0;
-  std::vector<float> values;          ///< [z][y][x], x fastest
+  std::vector<float> values;  ///< [z][y][x], x fastest
 };
 
 /// Reads a map with its axes put in order x, y, z (mapc/mapr/maps honoured; RELION ignores them).

@@ -9,8 +9,8 @@
 namespace cryosip::formats {
 
 struct NmdMode {
-  int index = 0;               ///< 1-based
-  double scale = 1;            ///< the mode's natural amplitude: one unit displaces by scale * vector
+  int index = 0;     ///< 1-based
+  double scale = 1;  ///< the mode's natural amplitude: one unit displaces by scale * vector
   std::vector<double> vector;  ///< 3n values x1 y1 z1 x2 .., angstrom per unit of scale
 };
 
@@ -29,7 +29,8 @@ struct Nmd {
 /// @throws Error(Input) as "SOURCE:LINE: ...": no coordinates, lengths that disagree, not a number
 Nmd read_nmd(std::istream& in, std::string_view source);
 Nmd read_nmd(const std::string& path);
-/// Numbers are written so that they read back to the same bits.
+/// Numbers are written so that they read back to the same bits; an empty name, or a blank in one,
+/// becomes "_".  @throws Error(Numerical) for a number that is not finite
 void write_nmd(std::ostream& out, const Nmd& nmd);
 
 }  // namespace cryosip::formats

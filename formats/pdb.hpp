@@ -13,12 +13,12 @@ struct AtomRecord {
   std::string chain;         ///< author's chain name
   int residue_number = 0;    ///< author's number
   char insertion_code = ' ';
-  std::string element;       ///< "C", as gemmi decides it
+  std::string element;  ///< "C", as gemmi decides it
   int atomic_number = 0;
-  bool hetero = false;       ///< HETATM
+  bool hetero = false;  ///< HETATM
   std::array<double, 3> position_angstrom{};
   double occupancy = 1;
-  double b_factor = 0;       ///< isotropic, angstrom^2
+  double b_factor = 0;  ///< isotropic, angstrom^2
 };
 
 struct AtomicModel {

@@ -25,15 +25,6 @@ bool is_keyword_in_capitals(std::string_view text) {
   return (lower == "data_" || (lower == "loop_" && text.size() == 5)) && !text.starts_with(lower);
 }
 
-/// What is shown of a wrong value; it may be long, or not even text.
-std::string excerpt(std::string_view text) {
-  constexpr std::size_t kLongest = 40;
-  std::string shown(text.substr(0, kLongest));
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c >= 0 && c < ' '; }, '?');
-  return "'" + shown + (text.size() > kLongest ? "...'" : "'");
-}
-
 std::string count(std::size_t n, const std::string& noun) {
   return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
 }

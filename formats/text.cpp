@@ -7,9 +7,11 @@
 #include <cstring>
 #include <fstream>
 #include <istream>
+#include <new>
 #include <system_error>
 
 #include <boost/filesystem.hpp>
+#include <zlib.h>
 
 #include "formats/error.hpp"
 
@@ -48,6 +50,48 @@ std::string read_all(const std::string& path) {
     throw Error(ErrorKind::Input, path + ": cannot be opened: " + std::strerror(errno));
   }
   return read_all(in, path);
+}
+
+std::string excerpt(std::string_view text) {
+  constexpr std::size_t kLongest = 40;
+  std::string shown(text.substr(0, kLongest));
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c >= 0 && c < ' '; }, '?');
+  return "'" + shown + (text.size() > kLongest ? "...'" : "'");
+}
+
+std::string gunzip(std::string_view compressed, std::string_view source) {
+  constexpr int kGzipFormat = 16 + MAX_WBITS;
+  constexpr std::size_t kChunk = 1 << 18;
+  z_stream stream{};
+  if (inflateInit2(&stream, kGzipFormat) != Z_OK) {
+    throw std::bad_alloc();
+  }
+  std::string bytes;
+  int status = Z_OK;
+  std::size_t read = 0;
+  while (status == Z_OK || (status == Z_STREAM_END && read < compressed.size())) {
+    if (status == Z_STREAM_END) {  // one gzip file behind another, as gzip -c a b makes them
+      inflateReset(&stream);
+    }
+    const auto rest = static_cast<uInt>(std::min(compressed.size() - read, kChunk));
+    const std::size_t written = bytes.size();
+    bytes.resize(written + kChunk);
+    // zlib's interface is not const-correct; it does not write to its input.
+    stream.next_in =
+        reinterpret_cast<Bytef*>(const_cast<char*>(compressed.data() + read));  // NOLINT
+    stream.avail_in = rest;
+    stream.next_out = reinterpret_cast<Bytef*>(bytes.data() + written);
+    stream.avail_out = static_cast<uInt>(kChunk);
+    status = inflate(&stream, Z_NO_FLUSH);
+    read += rest - stream.avail_in;
+    bytes.resize(written + kChunk - stream.avail_out);
+  }
+  inflateEnd(&stream);
+  if (status != Z_STREAM_END) {
+    throw Error(ErrorKind::Input, std::string(source) + ": found a damaged or truncated gzip file");
+  }
+  return bytes;
 }
 
 std::optional<double> parse_number(std::string_view text) noexcept {

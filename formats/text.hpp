@@ -1,4 +1,4 @@
-// What the text formats share: reading a file whole, numbers from text.
+// What the readers share: a file's bytes, numbers from text, words for messages.
 #pragma once
 
 #include <iosfwd>
@@ -12,6 +12,12 @@ namespace cryosip::formats {
 std::string read_all(std::istream& in, std::string_view source);
 /// A file's bytes; a pipe works too.  @throws Error(Input) missing, a directory, unreadable
 std::string read_all(const std::string& path);
+
+/// 'TEXT' as messages show it, shortened, without control characters.
+std::string excerpt(std::string_view text);
+
+/// Reads the gzip format.  @throws Error(Input) naming source: damaged or cut off
+std::string gunzip(std::string_view compressed, std::string_view source);
 
 /// The whole of text as a finite number in C's notation, whatever the locale; a leading plus is
 /// allowed.

@@ -1,5 +1,7 @@
 #include <cmath>
 
+#include <Eigen/Geometry>
+
 #include "formats/error.hpp"
 #include "libcryosip/core/units.hpp"
 #include "libcryosip/forward/renderer.hpp"

@@ -108,7 +108,7 @@ Eigen::Matrix3d spring(const Eigen::Matrix3Xd& positions, Index i, Index j) {
   const double squared = d.squaredNorm();
   if (!(squared > 0)) {
     throw Error(ErrorKind::Numerical,
-                "nodes " + std::to_string(i + 1) + " and " + std::to_string(j + 1) +
+                "nodes " + std::to_string(j + 1) + " and " + std::to_string(i + 1) +
                     " lie on the same point");
   }
   return -d * d.transpose() / squared;

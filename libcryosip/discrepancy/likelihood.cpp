@@ -1,0 +1,51 @@
+#include "libcryosip/discrepancy/likelihood.hpp"
+
+#include <cmath>
+#include <limits>
+
+namespace cryosip {
+
+ImageLikelihood::ImageLikelihood(const Eigen::VectorXf& observed,
+                                 const Eigen::VectorXd& transfer,
+                                 double noise_variance) {
+  Eigen::VectorXd twice(2 * transfer.size());
+  twice << transfer, transfer;
+  transfer_squared_ = (twice.cwiseAbs2() / noise_variance).cast<float>();
+  filtered_ = (twice.cwiseProduct(observed.cast<double>()) / noise_variance).cast<float>();
+}
+
+double ImageLikelihood::log_likelihood(
+    const Eigen::Ref<const Eigen::VectorXf>& simulated) const {
+  const float doubled =
+      (simulated.array() *
+       (2 * filtered_.array() - transfer_squared_.array() * simulated.array()))
+          .sum();
+  return 0.5 * static_cast<double>(doubled);
+}
+
+void ImageLikelihood::gradient(const Eigen::Ref<const Eigen::VectorXf>& simulated,
+                               double factor,
+                               Eigen::Ref<Eigen::VectorXf> result) const {
+  result.array() = static_cast<float>(factor) *
+                   (filtered_.array() - transfer_squared_.array() * simulated.array());
+}
+
+Responsibilities responsibilities(const Eigen::VectorXd& log_likelihoods,
+                                  const Eigen::VectorXd& weights,
+                                  double temperature) {
+  // A conformation of weight 0 explains nothing, whatever its likelihood.
+  const Eigen::VectorXd scaled =
+      (weights.array() > 0)
+          .select(log_likelihoods / temperature,
+                  Eigen::VectorXd::Constant(weights.size(),
+                                            -std::numeric_limits<double>::infinity()));
+  const double largest = scaled.maxCoeff();
+  Responsibilities result;
+  result.values = weights.array() * (scaled.array() - largest).exp();
+  const double sum = result.values.sum();
+  result.values /= sum;
+  result.log_evidence = largest + std::log(sum);
+  return result;
+}
+
+}  // namespace cryosip

@@ -1,0 +1,66 @@
+// The likelihood flow: KL(observed || predicted) by the noise model, for images whose poses are known.
+//
+// At each step a mini-batch of images; every conformation is drawn at each image's own pose, CTF and
+// shift; velocity v_i = sum_j r_ij J^T C (y_j - C x_ij) / (T sigma^2) / w_i, with r_ij the posterior
+// of conformation i given image j at temperature T.
+#pragma once
+
+#include <memory>
+
+#include "libcryosip/core/progress.hpp"
+#include "libcryosip/dataset/image_coefficients.hpp"
+#include "libcryosip/flow/nuisance_law.hpp"
+#include "libcryosip/flow/objective.hpp"
+#include "libcryosip/forward/renderer.hpp"
+
+namespace cryosip {
+
+struct LikelihoodOptions {
+  std::size_t images_per_step = 48;  ///< > 0
+  double initial_temperature = 1;    ///< >= 1; the temperature ends at 1
+  double cooling_share = 0.6;        ///< of the schedule, in (0, 1]
+  /// Gradients are computed only where a conformation's posterior exceeds this.
+  double negligible_responsibility = 1e-4;
+  std::uint64_t seed = 1;
+};
+
+/// What the images' values mean.
+struct ImageScale {
+  double noise_sigma = 1;  ///< of a pixel; > 0
+  double contrast = 1;     ///< image = contrast * drawing + noise; negative for dark molecules
+};
+
+class LikelihoodObjective final : public FlowObjective {
+ public:
+  /// References must outlive this object.
+  /// @throws Error(Usage) images without poses, or an option out of range
+  LikelihoodObjective(const ConformationModel& model,
+                      const Renderer<float>& renderer,
+                      const ImageCoefficients& images,
+                      const ImageScale& scale,
+                      const LikelihoodOptions& options);
+
+  [[nodiscard]] std::string description() const override;
+  [[nodiscard]] FlowEvaluation evaluate(const Ensemble& ensemble,
+                                        const FlowMoment& moment) override;
+
+ private:
+  const ConformationModel& model_;
+  const Renderer<float>& renderer_;
+  const ImageCoefficients& images_;
+  ImageScale scale_;
+  LikelihoodOptions options_;
+  BatchSchedule batches_;
+};
+
+/// Contrast by least squares of images against the ensemble's mean image at each image's own pose and
+/// CTF, over at most max_images images spread over the set.
+/// @throws Error(Numerical) where the drawn images vanish
+double estimate_contrast_at_given_poses(const ConformationModel& model,
+                                        const Renderer<float>& renderer,
+                                        const ImageCoefficients& images,
+                                        const Ensemble& ensemble,
+                                        Progress& progress,
+                                        std::size_t max_images = 200);
+
+}  // namespace cryosip

@@ -1,0 +1,54 @@
+// The law of omega: how poses and optics of simulated images are drawn.
+#pragma once
+
+#include <cstdint>
+
+#include "libcryosip/dataset/image_set.hpp"
+#include "libcryosip/forward/forward_model.hpp"
+
+namespace cryosip {
+
+enum class PoseLaw {
+  Uniform,  ///< rotations uniform on SO(3), the molecule centred
+  Given,    ///< poses and shifts of the data set's images
+};
+
+/// Draws from streams keyed by (seed, step, conformation): the same whatever the threads.
+class NuisanceLaw {
+ public:
+  /// @param images  optics are drawn from its images, and poses where the law is Given; must outlive
+  ///                this object
+  /// @throws Error(Usage) PoseLaw::Given for images without poses
+  NuisanceLaw(const ImageSet& images, PoseLaw poses, std::uint64_t seed);
+
+  /// omega of one simulated image (paper section 2.5.3, method A).  Optics come from an image drawn at
+  /// random; under PoseLaw::Given the pose is that same image's.
+  [[nodiscard]] ImagingCondition sample(std::int64_t step, std::size_t conformation) const;
+
+ private:
+  const ImageSet& images_;
+  PoseLaw poses_;
+  std::uint64_t seed_;
+};
+
+/// Which images a step looks at: every image once in an epoch, in an order drawn anew for each, so
+/// that the choice depends on (seed, step) alone.
+class BatchSchedule {
+ public:
+  /// @throws Error(Usage) no images or an empty batch
+  BatchSchedule(std::size_t images, std::size_t batch, std::uint64_t seed);
+
+  /// min(batch, images) different or, across the border of two epochs, possibly repeated indices.
+  [[nodiscard]] std::vector<std::size_t> batch(std::int64_t step);
+
+ private:
+  void shuffle_for(std::uint64_t epoch);
+
+  std::size_t batch_;
+  std::uint64_t seed_;
+  std::vector<std::size_t> order_;
+  std::uint64_t epoch_ = 0;
+  bool shuffled_ = false;
+};
+
+}  // namespace cryosip
