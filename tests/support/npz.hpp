@@ -1,0 +1,97 @@
+// Reads arrays of doubles out of NumPy's .npz files (zip archives of .npy, stored or deflated), for
+// agreement tests.  No zip64, no encryption; little-endian machines.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include <Eigen/Core>
+#include <zlib.h>
+
+namespace cryosip::testing {
+
+namespace npz_detail {
+
+template <typename Integer>
+Integer at(const std::string& bytes, std::size_t offset) {
+  Integer value = 0;
+  if (offset + sizeof value > bytes.size()) {
+    throw std::runtime_error("npz: truncated");
+  }
+  std::memcpy(&value, bytes.data() + offset, sizeof value);
+  return value;
+}
+
+inline std::string inflate_raw(const char* data, std::size_t size, std::size_t full_size) {
+  std::string out(full_size, '\0');
+  z_stream stream{};
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data));
+  stream.avail_in = static_cast<uInt>(size);
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(full_size);
+  inflateInit2(&stream, -MAX_WBITS);
+  const int status = inflate(&stream, Z_FINISH);
+  inflateEnd(&stream);
+  if (status != Z_STREAM_END) {
+    throw std::runtime_error("npz: cannot inflate");
+  }
+  return out;
+}
+
+// The bytes of one member, found through the central directory.
+inline std::string member(const std::string& zip, const std::string& name) {
+  const std::size_t end = zip.rfind("PK\5\6");
+  if (end == std::string::npos) {
+    throw std::runtime_error("npz: not a zip file");
+  }
+  std::size_t entry = at<std::uint32_t>(zip, end + 16);
+  for (int left = at<std::uint16_t>(zip, end + 10); left > 0; --left) {
+    const std::size_t name_size = at<std::uint16_t>(zip, entry + 28);
+    if (zip.compare(entry + 46, name_size, name) == 0) {
+      const std::size_t local = at<std::uint32_t>(zip, entry + 42);
+      const std::size_t data =
+          local + 30U + at<std::uint16_t>(zip, local + 26) + at<std::uint16_t>(zip, local + 28);
+      const std::size_t size = at<std::uint32_t>(zip, entry + 20);
+      const std::size_t full_size = at<std::uint32_t>(zip, entry + 24);
+      return at<std::uint16_t>(zip, entry + 10) == 0
+                 ? zip.substr(data, size)
+                 : inflate_raw(zip.data() + data, size, full_size);
+    }
+    entry +=
+        46 + name_size + at<std::uint16_t>(zip, entry + 30) + at<std::uint16_t>(zip, entry + 32);
+  }
+  throw std::runtime_error("npz: no member " + name);
+}
+
+}  // namespace npz_detail
+
+/// Array @p name of an .npz file; one of a single axis is a column.
+/// @throws std::runtime_error missing, or not doubles of one or two axes in C order
+inline Eigen::MatrixXd read_npz(const std::string& path, const std::string& name) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string zip((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::string npy = npz_detail::member(zip, name + ".npy");
+  const std::size_t header_size = npz_detail::at<std::uint16_t>(npy, 8);
+  const std::string header = npy.substr(10, header_size);
+  const std::size_t shape = header.find("'shape': (");
+  if (header.find("'<f8'") == std::string::npos || shape == std::string::npos ||
+      header.find("'fortran_order': False") == std::string::npos) {
+    throw std::runtime_error("npz: unexpected header " + header);
+  }
+  char* next = nullptr;
+  const Eigen::Index rows = std::strtol(header.c_str() + shape + 10, &next, 10);
+  const Eigen::Index columns = std::max(1L, std::strtol(next + 1, nullptr, 10));
+  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  RowMajor array(rows, columns);
+  std::memcpy(array.data(),
+              npy.substr(10 + header_size).data(),
+              static_cast<std::size_t>(array.size()) * sizeof(double));
+  return array;
+}
+
+}  // namespace cryosip::testing
