@@ -1,9 +1,12 @@
 // cryosip-normal-modes: normal modes of a structure, by the anisotropic network model.
 #include <filesystem>
+#include <iomanip>
 #include <ostream>
+#include <sstream>
 
+#include "formats/error.hpp"
+#include "formats/nmd.hpp"
 #include "formats/pdb.hpp"
-#include "formats/star.hpp"
 #include "libcryosip/structure/normal_modes.hpp"
 #include "tools/cli/streams.hpp"
 #include "tools/cli/tool.hpp"
@@ -27,12 +30,29 @@ std::string title_of(const cli::Invocation& invocation) {
   return title;
 }
 
+// Four digits are enough to look at.
+std::string brief(double value) {
+  std::ostringstream text;
+  text << std::setprecision(4) << value;
+  return text.str();
+}
+
+// Of what is wrong with a network, the file comes first.
+NormalModes modes_of(const Atoms& nodes,
+                     const NormalModeOptions& options,
+                     const std::string& path) {
+  try {
+    return normal_modes(nodes.positions_angstrom, options);
+  } catch (const Error& error) {
+    throw Error(error.kind(), path + ": " + error.what());
+  }
+}
+
 void report(const NormalModes& modes, const NormalModeOptions& options, Progress& progress) {
   for (Eigen::Index k = 0; k < modes.eigenvalues.size(); ++k) {
     const double rmsd_angstrom = options.amplitude_angstrom * modes.scales(k) / modes.scales(0);
-    progress.note("mode " + std::to_string(k + 1) + ": eigenvalue " +
-                  formats::format_number(modes.eigenvalues(k)) + ", RMSD at coordinate 1 " +
-                  formats::format_number(rmsd_angstrom) + " A");
+    progress.note("mode " + std::to_string(k + 1) + ": eigenvalue " + brief(modes.eigenvalues(k)) +
+                  ", RMSD at coordinate 1 " + brief(rmsd_angstrom) + " A");
   }
 }
 
@@ -46,7 +66,7 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
   const formats::AtomicModel model = formats::read_atomic_model(invocation.text("MODEL"));
   const Atoms nodes = select_atoms(model, invocation.text("select"));
 
-  const NormalModes modes = normal_modes(nodes.positions_angstrom, options);
+  const NormalModes modes = modes_of(nodes, options, invocation.text("MODEL"));
   report(modes, options, invocation.progress);
 
   const Atoms atoms = all_atoms ? select_atoms(model, "all") : nodes;

@@ -2,7 +2,9 @@
 // agreement tests.  No zip64, no encryption; little-endian machines.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -70,8 +72,8 @@ inline std::string member(const std::string& zip, const std::string& name) {
 
 }  // namespace npz_detail
 
-/// Array @p name of an .npz file; one of a single axis is a column.
-/// @throws std::runtime_error missing, or not doubles of one or two axes in C order
+/// Array @p name of an .npz file; one of a single axis is a column, a scalar 1 x 1.
+/// @throws std::runtime_error missing, or not doubles of at most two axes in C order
 inline Eigen::MatrixXd read_npz(const std::string& path, const std::string& name) {
   std::ifstream file(path, std::ios::binary);
   const std::string zip((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -84,7 +86,7 @@ inline Eigen::MatrixXd read_npz(const std::string& path, const std::string& name
     throw std::runtime_error("npz: unexpected header " + header);
   }
   char* next = nullptr;
-  const Eigen::Index rows = std::strtol(header.c_str() + shape + 10, &next, 10);
+  const Eigen::Index rows = std::max(1L, std::strtol(header.c_str() + shape + 10, &next, 10));
   const Eigen::Index columns = std::max(1L, std::strtol(next + 1, nullptr, 10));
   using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   RowMajor array(rows, columns);
