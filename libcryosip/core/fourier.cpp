@@ -37,10 +37,8 @@ ImageTransform::ImageTransform(int n) : n_(n) {
   // The caller's arrays may be aligned in any way.
   constexpr unsigned kFlags = FFTW_ESTIMATE | FFTW_UNALIGNED;
   const std::lock_guard<std::mutex> lock(planner_mutex());
-  plans_->forward =
-      fftw_plan_dft_r2c_2d(n, n, image.data(), as_fftw(spectrum.data()), kFlags);
-  plans_->inverse =
-      fftw_plan_dft_c2r_2d(n, n, as_fftw(spectrum.data()), image.data(), kFlags);
+  plans_->forward = fftw_plan_dft_r2c_2d(n, n, image.data(), as_fftw(spectrum.data()), kFlags);
+  plans_->inverse = fftw_plan_dft_c2r_2d(n, n, as_fftw(spectrum.data()), image.data(), kFlags);
 }
 
 ImageTransform::~ImageTransform() {

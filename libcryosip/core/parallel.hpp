@@ -20,9 +20,9 @@ class ThreadLimit {
   std::unique_ptr<Control> control_;
 };
 
-/// Calls body(i) for i in [0, count), in any order and on any thread.  Results must go to places that
-/// depend on i alone; sums across i are the caller's, in a fixed order, so that the same bits come out
-/// on any number of threads.  Exceptions of body reach the caller.
+/// Calls body(i) for i in [0, count), in any order and on any thread.  Results must go to places
+/// that depend on i alone; sums across i are the caller's, in a fixed order, so that the same bits
+/// come out on any number of threads.  Exceptions of body reach the caller.
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& body);
 
 /// Sum over i of term(i), added in the order of i.

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <numbers>
 
-#include <Random123/philox.h>
 #include <Eigen/Geometry>
+#include <Random123/philox.h>
 
 namespace cryosip {
 
@@ -17,8 +17,7 @@ RandomStream::RandomStream(std::uint64_t seed,
       counter_{0,
                static_cast<std::uint32_t>(a),
                // 2^24 values of the high word of a, 256 purposes: both far beyond use.
-               static_cast<std::uint32_t>(a >> 32U) |
-                   (static_cast<std::uint32_t>(purpose) << 24U),
+               static_cast<std::uint32_t>(a >> 32U) | (static_cast<std::uint32_t>(purpose) << 24U),
                static_cast<std::uint32_t>(b)} {}
 
 std::uint32_t RandomStream::bits() {

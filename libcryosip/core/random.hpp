@@ -1,7 +1,7 @@
 // Random numbers from counter-based streams (Random123's Philox 4x32-10).
 //
-// A stream is named by what it is for: (seed, purpose, a, b).  The numbers depend on that name alone,
-// never on the order in which streams are used or on the number of threads.
+// A stream is named by what it is for: (seed, purpose, a, b).  The numbers depend on that name
+// alone, never on the order in which streams are used or on the number of threads.
 #pragma once
 
 #include <array>
@@ -18,9 +18,9 @@ enum class StreamPurpose : std::uint32_t {
   Optics = 3,        ///< image i's CTF
   PixelNoise = 4,    ///< image i's noise
   InitialEnsemble = 5,
-  FlowPose = 6,      ///< (step, conformation)
-  FlowOptics = 7,    ///< (step, conformation)
-  FlowBatch = 8,     ///< (step): which images
+  FlowPose = 6,    ///< (step, conformation)
+  FlowOptics = 7,  ///< (step, conformation)
+  FlowBatch = 8,   ///< (step): which images
   Test = 100,
 };
 

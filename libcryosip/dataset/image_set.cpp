@@ -48,6 +48,7 @@ std::string resolve(const std::string& name,
     places.push_back(fs::path(options.image_directory) / fs::path(name).filename());
   }
   places.push_back(fs::path(star_path).parent_path() / name);
+  places.push_back(fs::path(star_path).parent_path() / fs::path(name).filename());
   for (const fs::path& place : places) {
     for (const fs::path& candidate : spellings(place)) {
       boost::system::error_code ignored;
@@ -122,8 +123,9 @@ double common_pixel_size(const ParticleTable& table,
   if (size == 0) {
     add_fault(faults,
               DataFault::Kind::PixelSizeUnknown,
-              table.source + ": no pixel size in the STAR file or in the stacks' headers, expected "
-                             "rlnImagePixelSize (or give --angpix)");
+              table.source +
+                  ": no pixel size in the STAR file or in the stacks' headers, expected "
+                  "rlnImagePixelSize (or give --angpix)");
   }
   return size;
 }
@@ -142,8 +144,7 @@ DataInspection inspect(const ParticleTable& table, const ImageSetOptions& option
   for (std::size_t i = 0; i < table.records.size(); ++i) {
     const ParticleRecord& record = table.records[i];
     const std::string& where = table.where[i];
-    const auto [entry, is_new] =
-        stack_by_name.try_emplace(record.image.path, result.stacks.size());
+    const auto [entry, is_new] = stack_by_name.try_emplace(record.image.path, result.stacks.size());
     if (is_new) {
       result.stacks.push_back(
           open_stack(record.image.path, where, table.source, options, result.faults));
@@ -189,8 +190,7 @@ DataInspection inspect(const ParticleTable& table, const ImageSetOptions& option
                     std::to_string(declared) + " as rlnImageSize says");
     }
   }
-  result.grid.pixel_size_angstrom =
-      common_pixel_size(table, options, result.stacks, result.faults);
+  result.grid.pixel_size_angstrom = common_pixel_size(table, options, result.stacks, result.faults);
   return result;
 }
 
@@ -251,8 +251,8 @@ DataCheck check_data_set(const std::string& star_path,
     }
     pixels.resize(stack.file->width() * stack.file->height());
     stack.file->read(section, pixels);
-    const std::string place =
-        check.table.where[i] + ": image " + std::to_string(section + 1) + " of '" + stack.name + "'";
+    const std::string place = check.table.where[i] + ": image " + std::to_string(section + 1) +
+                              " of '" + stack.name + "'";
     auto& faults = check.inspection.faults;
     if (!std::all_of(pixels.begin(), pixels.end(), [](float p) { return std::isfinite(p); })) {
       add_fault(faults,

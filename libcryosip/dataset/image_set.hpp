@@ -106,9 +106,9 @@ struct Background {
 };
 Background background_of(std::span<const float> pixels, int box);
 
-/// Root of the mean background variance over at most max_images images spread over the set: sigma of
-/// white noise, as relion_preprocess measures it.
-/// Reads outside the particle's circle, where a delocalised CTF leaves little signal.
+/// Root of the mean background variance over at most max_images images spread over the set: sigma
+/// of white noise, as relion_preprocess measures it. Reads outside the particle's circle, where a
+/// delocalised CTF leaves little signal.
 double estimate_noise_sigma(const ImageSet& images, std::size_t max_images = 1000);
 
 }  // namespace cryosip

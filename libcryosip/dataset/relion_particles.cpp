@@ -64,8 +64,9 @@ const StarTable& particle_block(const StarFile& file) {
     }
   }
   throw Error(ErrorKind::Input,
-              file.source + ": no block 'data_particles', 'data_images' or 'data_', expected a "
-                            "RELION particle file");
+              file.source +
+                  ": no block 'data_particles', 'data_images' or 'data_', expected a "
+                  "RELION particle file");
 }
 
 // Row of the optics table for every optics group number.
@@ -118,7 +119,8 @@ double pixel_size_of_3_0(const StarTable& particles) {
       first = size;
     }
     if (!(size > 0) || !std::isfinite(size)) {
-      particles.fail(row, *magnification, "magnification and detector pixel size make no pixel size");
+      particles.fail(
+          row, *magnification, "magnification and detector pixel size make no pixel size");
     }
     if (std::abs(size - first) > 1e-4 * first) {
       particles.fail(row,
@@ -129,11 +131,6 @@ double pixel_size_of_3_0(const StarTable& particles) {
     }
   }
   return first;
-}
-
-std::string six_digits(std::size_t number) {
-  std::string digits = std::to_string(number);
-  return digits.size() >= 6 ? digits : std::string(6 - digits.size(), '0') + digits;
 }
 
 }  // namespace
@@ -198,9 +195,9 @@ ParticleTable read_particles(const StarFile& file) {
   }
   const bool origin_in_pixels = !x_angstrom.known() && x_pixel.known();
   if (origin_in_pixels && !is_3_0) {
-    table.warnings.push_back(
-        file.source +
-        ": rlnOriginX/Y (pixels) beside an optics table are used; RELION 3.1 and later ignore them");
+    table.warnings.push_back(file.source +
+                             ": rlnOriginX/Y (pixels) beside an optics table are used; RELION 3.1 "
+                             "and later ignore them");
   }
 
   const std::size_t name_column = particles.column("rlnImageName");
@@ -293,11 +290,8 @@ StarFile to_star(const ParticleTable& table, std::vector<std::string> comments) 
 
   std::vector<std::string> labels = {"rlnImageName", "rlnMicrographName"};
   if (table.has_poses) {
-    for (const char* label : {"rlnAngleRot",
-                              "rlnAngleTilt",
-                              "rlnAnglePsi",
-                              "rlnOriginXAngst",
-                              "rlnOriginYAngst"}) {
+    for (const char* label :
+         {"rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi", "rlnOriginXAngst", "rlnOriginYAngst"}) {
       labels.emplace_back(label);
     }
   }
@@ -320,7 +314,7 @@ StarFile to_star(const ParticleTable& table, std::vector<std::string> comments) 
     const std::size_t row = particles.add_row();
     std::size_t column = 0;
     const auto put = [&](double value) { particles.set(row, column++, value); };
-    particles.set(row, column++, six_digits(record.image.index + 1) + "@" + record.image.path);
+    particles.set(row, column++, formats::format_image_name(record.image.index, record.image.path));
     particles.set(row, column++, std::string_view("cryosip/simulated.mrc"));
     if (table.has_poses) {
       const EulerAngles angles = euler_angles(record.pose.rotation);

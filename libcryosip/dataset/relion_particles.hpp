@@ -41,10 +41,10 @@ struct ParticleTable {
 /// `data_images` or `data_particles` without optics (3.0 form: pixel size from rlnMagnification and
 /// rlnDetectorPixelSize, origins in pixels).
 ///
-/// A value in the particle's row goes before its optics group's, as in relion_reconstruct.  Poses need
-/// rlnAngleRot, rlnAngleTilt and rlnAnglePsi; a CTF needs rlnDefocusU, rlnVoltage and
-/// rlnSphericalAberration; what RELION silently assumes elsewhere (amplitude contrast 0, origin 0) is
-/// assumed too, with a warning where it changes the images.
+/// A value in the particle's row goes before its optics group's, as in relion_reconstruct.  Poses
+/// need rlnAngleRot, rlnAngleTilt and rlnAnglePsi; a CTF needs rlnDefocusU, rlnVoltage and
+/// rlnSphericalAberration; what RELION silently assumes elsewhere (amplitude contrast 0, origin 0)
+/// is assumed too, with a warning where it changes the images.
 /// @throws Error(Input) naming file and line: no particle block, a label missing, an unknown optics
 ///                      group, an image numbered 0, a value that is not a finite number, no rows
 ParticleTable read_particles(const formats::StarFile& file);

@@ -96,9 +96,8 @@ PairResult BlockedPairEngine::evaluate(const Eigen::MatrixXf& simulated,
     for (Eigen::Index i = 0; i < count; ++i) {
       const double weight = weights(first + i);
       value += weight * (2 * to_observed.value(i) - to_simulated.value(i) / distinct);
-      result.gradient.col(first + i) = 2 * weight *
-                                       (to_observed.gradient.col(i) -
-                                        to_simulated.gradient.col(i) / distinct);
+      result.gradient.col(first + i) =
+          2 * weight * (to_observed.gradient.col(i) - to_simulated.gradient.col(i) / distinct);
     }
     return value;
   });

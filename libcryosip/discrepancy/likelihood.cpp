@@ -14,11 +14,9 @@ ImageLikelihood::ImageLikelihood(const Eigen::VectorXf& observed,
   filtered_ = (twice.cwiseProduct(observed.cast<double>()) / noise_variance).cast<float>();
 }
 
-double ImageLikelihood::log_likelihood(
-    const Eigen::Ref<const Eigen::VectorXf>& simulated) const {
+double ImageLikelihood::log_likelihood(const Eigen::Ref<const Eigen::VectorXf>& simulated) const {
   const float doubled =
-      (simulated.array() *
-       (2 * filtered_.array() - transfer_squared_.array() * simulated.array()))
+      (simulated.array() * (2 * filtered_.array() - transfer_squared_.array() * simulated.array()))
           .sum();
   return 0.5 * static_cast<double>(doubled);
 }
@@ -36,9 +34,9 @@ Responsibilities responsibilities(const Eigen::VectorXd& log_likelihoods,
   // A conformation of weight 0 explains nothing, whatever its likelihood.
   const Eigen::VectorXd scaled =
       (weights.array() > 0)
-          .select(log_likelihoods / temperature,
-                  Eigen::VectorXd::Constant(weights.size(),
-                                            -std::numeric_limits<double>::infinity()));
+          .select(
+              log_likelihoods / temperature,
+              Eigen::VectorXd::Constant(weights.size(), -std::numeric_limits<double>::infinity()));
   const double largest = scaled.maxCoeff();
   Responsibilities result;
   result.values = weights.array() * (scaled.array() - largest).exp();

@@ -3,9 +3,9 @@
 //   D = 2 s E k(X, Y) - s E k(X, X') - s E k(Y, Y'),  s = +1 for k = |x - y| (energy distance,
 //   paper equation 9), s = -1 for a positive definite k (squared MMD, equation 8),
 //
-// estimated without bias: pairs of an image with itself are left out.  Simulated images come without
-// noise; observed ones carry white noise.  The simulated side's noise is integrated out instead of
-// drawn.
+// estimated without bias: pairs of an image with itself are left out.  Simulated images come
+// without noise; observed ones carry white noise.  The simulated side's noise is integrated out
+// instead of drawn.
 #pragma once
 
 #include <Eigen/Core>
@@ -37,9 +37,9 @@ class PairEngine {
   PairEngine& operator=(const PairEngine&) = delete;
   virtual ~PairEngine() = default;
 
-  /// The Gaussian kernel is taken relative to the height of its simulated-observed average, a factor
-  /// (h^2 / (h^2 + sigma^2))^(d/2) that would underflow: value and gradient are those of D divided
-  /// by it.
+  /// The Gaussian kernel is taken relative to the height of its simulated-observed average, a
+  /// factor (h^2 / (h^2 + sigma^2))^(d/2) that would underflow: value and gradient are those of D
+  /// divided by it.
   /// @param simulated  (coefficients, n), noise-free, n > 1
   /// @param weights    (n), >= 0, sum 1
   /// @param observed   (coefficients, m), m > 0
@@ -64,10 +64,9 @@ class ReferencePairEngine final : public PairEngine {
                                     const PairKernelOptions& options) const;
 };
 
-/// Blocks of pairs by single-precision matrix products, sums in double precision; the same bits on any
-/// number of threads; memory bounded by the blocks.  The observed mean is subtracted first, without
-/// which squared distances lose their digits.
-/// Cost: 4 (n m + n^2) d flops.
+/// Blocks of pairs by single-precision matrix products, sums in double precision; the same bits on
+/// any number of threads; memory bounded by the blocks.  The observed mean is subtracted first,
+/// without which squared distances lose their digits. Cost: 4 (n m + n^2) d flops.
 class BlockedPairEngine final : public PairEngine {
  public:
   [[nodiscard]] PairResult evaluate(const Eigen::MatrixXf& simulated,
@@ -76,8 +75,8 @@ class BlockedPairEngine final : public PairEngine {
                                     const PairKernelOptions& options) const override;
 };
 
-/// The term of the observed images alone, -s E k(Y, Y'), in the same units as PairResult::value; for
-/// reporting whole discrepancies.  Cost: O(m^2 d) in double precision.
+/// The term of the observed images alone, -s E k(Y, Y'), in the same units as PairResult::value;
+/// for reporting whole discrepancies.  Cost: O(m^2 d) in double precision.
 double observed_self_term(const Eigen::MatrixXd& observed, const PairKernelOptions& options);
 
 }  // namespace cryosip

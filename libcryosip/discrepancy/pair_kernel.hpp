@@ -35,8 +35,9 @@ class PairTerm {
       : kernel_(options.kernel) {
     if (!(options.noise_variance >= 0) ||
         (kernel_ == PairKernel::Gaussian && !(options.bandwidth > 0))) {
-      throw Error(ErrorKind::Usage,
-                  "pair kernel: the bandwidth must be positive and the noise variance not negative");
+      throw Error(
+          ErrorKind::Usage,
+          "pair kernel: the bandwidth must be positive and the noise variance not negative");
     }
     const auto d = static_cast<double>(coefficients);
     const double variance = static_cast<int>(sides) * options.noise_variance;

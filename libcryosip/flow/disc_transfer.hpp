@@ -11,8 +11,8 @@ namespace cryosip {
 /// The CTF (1 where there is none) at every frequency of the disc; 0 at frequency zero.
 inline Eigen::VectorXd transfer_without_mean(const FourierDisc& basis,
                                              const ImagingCondition& condition) {
-  Eigen::VectorXd transfer = condition.ctf ? basis.transfer(*condition.ctf)
-                                           : Eigen::VectorXd::Ones(basis.frequencies());
+  Eigen::VectorXd transfer =
+      condition.ctf ? basis.transfer(*condition.ctf) : Eigen::VectorXd::Ones(basis.frequencies());
   transfer(0) = 0;
   return transfer;
 }

@@ -37,8 +37,7 @@ class Integrator {
     momentum_ = options_.momentum * momentum_ + (1 - options_.momentum) * velocity;
     const double memory = options_.velocity_memory;
     mean_square_ =
-        memory * mean_square_ +
-        (1 - memory) * (velocity.cwiseAbs2() * ensemble.weights).eval();
+        memory * mean_square_ + (1 - memory) * (velocity.cwiseAbs2() * ensemble.weights).eval();
     // Running means start from zero; early ones are made up for it.
     const double filled = 1 - std::pow(memory, static_cast<double>(steps_before + 1));
     for (Eigen::Index k = 0; k < ensemble.dimension(); ++k) {
@@ -54,9 +53,8 @@ class Integrator {
   void store(Ensemble& ensemble) const {
     ensemble.flow.momentum = momentum_;
     auto& values = ensemble.flow.values;
-    std::erase_if(values, [](const auto& entry) {
-      return entry.first.starts_with(kMeanSquareLabel);
-    });
+    std::erase_if(values,
+                  [](const auto& entry) { return entry.first.starts_with(kMeanSquareLabel); });
     for (Eigen::Index k = 0; k < mean_square_.size(); ++k) {
       values.emplace_back(kMeanSquareLabel + std::to_string(k + 1), mean_square_(k));
     }
@@ -114,9 +112,8 @@ FlowResult run_flow(Ensemble& ensemble,
     flow.schedule_begin = flow.step;
     flow.schedule_end = flow.step + length;
     flow.momentum.resize(0, 0);
-    std::erase_if(flow.values, [](const auto& entry) {
-      return entry.first.starts_with(kMeanSquareLabel);
-    });
+    std::erase_if(flow.values,
+                  [](const auto& entry) { return entry.first.starts_with(kMeanSquareLabel); });
     ensemble.objective = objective.description();
   }
   const std::int64_t steps = std::min(options.steps, flow.schedule_end - flow.step);

@@ -1,5 +1,5 @@
-// The Wasserstein gradient flow: Algorithm 1 of the paper, with momentum, per-coordinate step sizes and
-// decay as options.
+// The Wasserstein gradient flow: Algorithm 1 of the paper, with momentum, per-coordinate step sizes
+// and decay as options.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 namespace cryosip {
 
 struct IntegratorOptions {
-  /// tau. With normalised steps: the root mean square move of a coordinate in one early step; without:
-  /// the time step of the paper's forward Euler.
+  /// tau. With normalised steps: the root mean square move of a coordinate in one early step;
+  /// without: the time step of the paper's forward Euler.
   double step_size = 0.06;
   double momentum = 0.9;  ///< share of the last direction that is kept; 0 is plain forward Euler
   /// Divide each coordinate's velocity by its running root mean square over the ensemble.
@@ -50,12 +50,12 @@ struct FlowResult {
   Termination termination = Termination::Done;
 };
 
-/// Runs the flow on the ensemble in place.  All that the next call needs to go on with the same bits
-/// (step, schedule, momentum, running velocities) is kept in Ensemble::flow: three calls of 100 steps
-/// on a schedule of 300 equal one call of 300.
+/// Runs the flow on the ensemble in place.  All that the next call needs to go on with the same
+/// bits (step, schedule, momentum, running velocities) is kept in Ensemble::flow: three calls of
+/// 100 steps on a schedule of 300 equal one call of 300.
 ///
-/// A schedule goes on when one is under way for the same objective; otherwise a new one begins, with
-/// momentum and running velocities at zero.  Steps beyond a schedule's end are not taken.
+/// A schedule goes on when one is under way for the same objective; otherwise a new one begins,
+/// with momentum and running velocities at zero.  Steps beyond a schedule's end are not taken.
 /// @param after_step  called after every step, e.g. for the log and for checkpoints
 /// @throws Error(Usage)      an option out of range, an empty ensemble
 /// @throws Error(Numerical)  a velocity that is not finite

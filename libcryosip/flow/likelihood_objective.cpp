@@ -40,18 +40,18 @@ LikelihoodObjective::LikelihoodObjective(const ConformationModel& model,
                     "rlnAngleTilt, rlnAnglePsi)");
   }
   if (!(options.initial_temperature >= 1) || !(options.cooling_share > 0) ||
-      !(options.cooling_share <= 1) || !(scale.noise_sigma > 0) ||
-      !std::isfinite(scale.contrast) || scale.contrast == 0) {
+      !(options.cooling_share <= 1) || !(scale.noise_sigma > 0) || !std::isfinite(scale.contrast) ||
+      scale.contrast == 0) {
     throw Error(ErrorKind::Usage,
                 "likelihood objective: expected a temperature of at least 1, a cooling share in "
                 "(0, 1], a positive noise sigma and a contrast that is not zero");
   }
 }
 
-std::string LikelihoodObjective::description() const {
+std::string describe(const LikelihoodOptions& options) {
   std::ostringstream text;
-  text << "likelihood images-per-step=" << options_.images_per_step
-       << " temperature=" << options_.initial_temperature << " cooling=" << options_.cooling_share;
+  text << "likelihood images-per-step=" << options.images_per_step
+       << " temperature=" << options.initial_temperature << " cooling=" << options.cooling_share;
   return text.str();
 }
 

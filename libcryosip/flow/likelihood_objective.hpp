@@ -1,11 +1,13 @@
-// The likelihood flow: KL(observed || predicted) by the noise model, for images whose poses are known.
+// The likelihood flow: KL(observed || predicted) by the noise model, for images whose poses are
+// known.
 //
-// At each step a mini-batch of images; every conformation is drawn at each image's own pose, CTF and
-// shift; velocity v_i = sum_j r_ij J^T C (y_j - C x_ij) / (T sigma^2) / w_i, with r_ij the posterior
-// of conformation i given image j at temperature T.
+// At each step a mini-batch of images; every conformation is drawn at each image's own pose, CTF
+// and shift; velocity v_i = sum_j r_ij J^T C (y_j - C x_ij) / (T sigma^2) / w_i, with r_ij the
+// posterior of conformation i given image j at temperature T.
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "libcryosip/core/progress.hpp"
 #include "libcryosip/dataset/image_coefficients.hpp"
@@ -30,6 +32,9 @@ struct ImageScale {
   double contrast = 1;     ///< image = contrast * drawing + noise; negative for dark molecules
 };
 
+/// The objective's name and parameters, as FlowObjective::description() gives them.
+std::string describe(const LikelihoodOptions& options);
+
 class LikelihoodObjective final : public FlowObjective {
  public:
   /// References must outlive this object.
@@ -40,7 +45,7 @@ class LikelihoodObjective final : public FlowObjective {
                       const ImageScale& scale,
                       const LikelihoodOptions& options);
 
-  [[nodiscard]] std::string description() const override;
+  [[nodiscard]] std::string description() const override { return describe(options_); }
   [[nodiscard]] FlowEvaluation evaluate(const Ensemble& ensemble,
                                         const FlowMoment& moment) override;
 
@@ -53,8 +58,8 @@ class LikelihoodObjective final : public FlowObjective {
   BatchSchedule batches_;
 };
 
-/// Contrast by least squares of images against the ensemble's mean image at each image's own pose and
-/// CTF, over at most max_images images spread over the set.
+/// Contrast by least squares of images against the ensemble's mean image at each image's own pose
+/// and CTF, over at most max_images images spread over the set.
 /// @throws Error(Numerical) where the drawn images vanish
 double estimate_contrast_at_given_poses(const ConformationModel& model,
                                         const Renderer<float>& renderer,

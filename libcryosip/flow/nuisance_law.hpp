@@ -16,13 +16,14 @@ enum class PoseLaw {
 /// Draws from streams keyed by (seed, step, conformation): the same whatever the threads.
 class NuisanceLaw {
  public:
-  /// @param images  optics are drawn from its images, and poses where the law is Given; must outlive
+  /// @param images  optics are drawn from its images, and poses where the law is Given; must
+  /// outlive
   ///                this object
   /// @throws Error(Usage) PoseLaw::Given for images without poses
   NuisanceLaw(const ImageSet& images, PoseLaw poses, std::uint64_t seed);
 
-  /// omega of one simulated image (paper section 2.5.3, method A).  Optics come from an image drawn at
-  /// random; under PoseLaw::Given the pose is that same image's.
+  /// omega of one simulated image (paper section 2.5.3, method A).  Optics come from an image drawn
+  /// at random; under PoseLaw::Given the pose is that same image's.
   [[nodiscard]] ImagingCondition sample(std::int64_t step, std::size_t conformation) const;
 
  private:

@@ -40,7 +40,8 @@ class FlowObjective {
                                                 const FlowMoment& moment) = 0;
 };
 
-/// A value that goes geometrically from start to end over the first `share` of a schedule, then stays.
+/// A value that goes geometrically from start to end over the first `share` of a schedule, then
+/// stays.
 double annealed(double start, double end, double share, double fraction);
 
 }  // namespace cryosip

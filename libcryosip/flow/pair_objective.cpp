@@ -44,19 +44,20 @@ PairObjective::PairObjective(const ConformationModel& model,
   if (!(options.initial_bandwidth > 0) || !(options.final_bandwidth > 0) ||
       !(options.annealing_share > 0) || !(options.annealing_share <= 1) ||
       !(scale.noise_sigma >= 0) || !std::isfinite(scale.contrast) || scale.contrast == 0) {
-    throw Error(ErrorKind::Usage,
-                "pair objective: expected positive bandwidths, an annealing share in (0, 1], a noise "
-                "sigma that is not negative and a contrast that is not zero");
+    throw Error(
+        ErrorKind::Usage,
+        "pair objective: expected positive bandwidths, an annealing share in (0, 1], a noise "
+        "sigma that is not negative and a contrast that is not zero");
   }
 }
 
-std::string PairObjective::description() const {
+std::string describe(const PairObjectiveOptions& options) {
   std::ostringstream text;
-  text << (options_.kernel == PairKernel::Gaussian ? "mmd" : "energy")
-       << " poses=" << (options_.poses == PoseLaw::Uniform ? "uniform" : "given")
-       << " images-per-step=" << options_.images_per_step;
-  if (options_.kernel == PairKernel::Gaussian) {
-    text << " bandwidth=" << options_.initial_bandwidth << ".." << options_.final_bandwidth;
+  text << (options.kernel == PairKernel::Gaussian ? "mmd" : "energy")
+       << " poses=" << (options.poses == PoseLaw::Uniform ? "uniform" : "given")
+       << " images-per-step=" << options.images_per_step;
+  if (options.kernel == PairKernel::Gaussian) {
+    text << " bandwidth=" << options.initial_bandwidth << ".." << options.final_bandwidth;
   }
   return text.str();
 }
@@ -106,9 +107,9 @@ FlowEvaluation PairObjective::evaluate(const Ensemble& ensemble, const FlowMomen
     Eigen::VectorXf drawn(basis.size());
     model_.positions(ensemble.coordinates.col(column), positions);
     renderer_.render(positions, conditions[i].pose, *workspace, drawn);
-    const Eigen::VectorXf adjoint =
-        (pairs.gradient.col(column) / ensemble.weights(column)).cast<float>().cwiseProduct(
-            transfers[i]);
+    const Eigen::VectorXf adjoint = (pairs.gradient.col(column) / ensemble.weights(column))
+                                        .cast<float>()
+                                        .cwiseProduct(transfers[i]);
     RenderGradient gradient;
     renderer_.pull_back(adjoint, *workspace, gradient);
     result.velocity.col(column) =
@@ -138,8 +139,7 @@ double estimate_contrast_from_energy(const ConformationModel& model,
   }
   const Eigen::MatrixXd observed = observed_matrix(images, indices).cast<double>();
   // The imaginary and the real part of the mean are left out.
-  const double noise_energy =
-      noise_sigma * noise_sigma * static_cast<double>(basis.size() - 2);
+  const double noise_energy = noise_sigma * noise_sigma * static_cast<double>(basis.size() - 2);
   const double signal = observed.colwise().squaredNorm().mean() - noise_energy;
 
   const NuisanceLaw law(images.images(), poses, seed);

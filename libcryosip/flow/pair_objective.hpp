@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "libcryosip/dataset/image_coefficients.hpp"
 #include "libcryosip/discrepancy/pair_engine.hpp"
@@ -17,13 +18,16 @@ struct PairObjectiveOptions {
   PairKernel kernel = PairKernel::Gaussian;
   PoseLaw poses = PoseLaw::Uniform;
   std::size_t images_per_step = 4000;  ///< observed images compared at a step; > 0
-  /// Gaussian bandwidth in units of the root mean square norm of the noise-free images: annealed from
-  /// the first to the second value over the first `annealing_share` of the schedule.
+  /// Gaussian bandwidth in units of the root mean square norm of the noise-free images: annealed
+  /// from the first to the second value over the first `annealing_share` of the schedule.
   double initial_bandwidth = 0.5;
   double final_bandwidth = 0.1;
   double annealing_share = 0.6;
   std::uint64_t seed = 1;
 };
+
+/// The objective's name and parameters, as FlowObjective::description() gives them.
+std::string describe(const PairObjectiveOptions& options);
 
 class PairObjective final : public FlowObjective {
  public:
@@ -36,7 +40,7 @@ class PairObjective final : public FlowObjective {
                 const PairEngine& engine,
                 const PairObjectiveOptions& options);
 
-  [[nodiscard]] std::string description() const override;
+  [[nodiscard]] std::string description() const override { return describe(options_); }
   [[nodiscard]] FlowEvaluation evaluate(const Ensemble& ensemble,
                                         const FlowMoment& moment) override;
 
@@ -51,8 +55,8 @@ class PairObjective final : public FlowObjective {
   BatchSchedule batches_;
 };
 
-/// Contrast (taken positive) from the energy of the images beyond the noise's, against the energy of
-/// the ensemble's images under the law: needs no pose.
+/// Contrast (taken positive) from the energy of the images beyond the noise's, against the energy
+/// of the ensemble's images under the law: needs no pose.
 /// @throws Error(Numerical) where the images hold no more than the noise
 double estimate_contrast_from_energy(const ConformationModel& model,
                                      const Renderer<float>& renderer,

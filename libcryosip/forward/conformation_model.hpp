@@ -43,9 +43,8 @@ class NormalModeModel final : public ConformationModel {
   [[nodiscard]] const Atoms& atoms() const override { return atoms_; }
   void positions(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
                  Eigen::Matrix3Xd& positions) const override;
-  [[nodiscard]] Eigen::VectorXd pull_back(
-      const Eigen::Ref<const Eigen::VectorXd>& coordinates,
-      const Eigen::Matrix3Xd& position_gradient) const override;
+  [[nodiscard]] Eigen::VectorXd pull_back(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
+                                          const Eigen::Matrix3Xd& position_gradient) const override;
 
  private:
   Atoms atoms_;
@@ -61,9 +60,8 @@ class RigidModel final : public ConformationModel {
   [[nodiscard]] const Atoms& atoms() const override { return atoms_; }
   void positions(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
                  Eigen::Matrix3Xd& positions) const override;
-  [[nodiscard]] Eigen::VectorXd pull_back(
-      const Eigen::Ref<const Eigen::VectorXd>& coordinates,
-      const Eigen::Matrix3Xd& position_gradient) const override;
+  [[nodiscard]] Eigen::VectorXd pull_back(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
+                                          const Eigen::Matrix3Xd& position_gradient) const override;
 
  private:
   Atoms atoms_;

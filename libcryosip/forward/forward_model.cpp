@@ -27,9 +27,8 @@ ForwardModel::Gradient ForwardModel::pull_back(const Eigen::VectorXd& coordinate
   Eigen::VectorXd drawn(basis().size());
   renderer_->render(positions, condition.pose, *workspace, drawn);
   RenderGradient by_drawing;
-  renderer_->pull_back(condition.ctf ? basis().apply_ctf(*condition.ctf, adjoint) : adjoint,
-                       *workspace,
-                       by_drawing);
+  renderer_->pull_back(
+      condition.ctf ? basis().apply_ctf(*condition.ctf, adjoint) : adjoint, *workspace, by_drawing);
   return {model_.pull_back(coordinates, by_drawing.positions),
           by_drawing.rotation_radian,
           by_drawing.shift,

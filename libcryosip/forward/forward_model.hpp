@@ -1,4 +1,5 @@
-// G_omega: a conformation's noise-free image under given conditions, and its vector-Jacobian product.
+// G_omega: a conformation's noise-free image under given conditions, and its vector-Jacobian
+// product.
 //
 // y = C_omega P R_omega V(theta) + noise (paper section 2.1); noise is added by noise.hpp.
 #pragma once

@@ -87,9 +87,8 @@ FourierRenderer<Scalar>::FourierRenderer(std::shared_ptr<const FourierDisc> basi
       const double pixel_factor =
           pixel == PixelModel::Average ? sinc(k.x() / grid.box) * sinc(k.y() / grid.box) : 1;
       // A sum over pixels is the integral over the area in units of a pixel's.
-      const double unitary =
-          (i == 0 ? 1 : std::numbers::sqrt2) /
-          (grid.box * grid.pixel_size_angstrom * grid.pixel_size_angstrom);
+      const double unitary = (i == 0 ? 1 : std::numbers::sqrt2) /
+                             (grid.box * grid.pixel_size_angstrom * grid.pixel_size_angstrom);
       segment.envelope(i) = static_cast<Scalar>(form_factor * pixel_factor * unitary);
     }
     segments_.push_back(std::move(segment));
@@ -239,9 +238,8 @@ void FourierRenderer<Scalar>::pull_back(const Eigen::Ref<const Vector>& adjoint,
   gradient.shift = {by_x.sum(), by_y.sum()};
   // dv = w x v: the torque of the in-plane forces.
   const auto& view = scratch.view;
-  gradient.rotation_radian = {-view.row(2).dot(by_y),
-                              view.row(2).dot(by_x),
-                              view.row(0).dot(by_y) - view.row(1).dot(by_x)};
+  gradient.rotation_radian = {
+      -view.row(2).dot(by_y), view.row(2).dot(by_x), view.row(0).dot(by_y) - view.row(1).dot(by_x)};
 }
 
 template class FourierRenderer<float>;

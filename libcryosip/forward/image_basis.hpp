@@ -1,5 +1,5 @@
-// Where images live: linear maps from pixel images to coefficients, isometric on their band, so that
-// distances between coefficient vectors mean the same as distances between images.
+// Where images live: linear maps from pixel images to coefficients, isometric on their band, so
+// that distances between coefficient vectors mean the same as distances between images.
 #pragma once
 
 #include <memory>
@@ -73,12 +73,13 @@ class PixelBasis final : public ImageBasis {
 /// Fourier coefficients k = (kx, ky), |k| <= radius, of the half plane, in cycles a box.
 ///
 /// coefficients = [real parts (frequencies), imaginary parts (frequencies)], those of k != 0 times
-/// sqrt(2), of the unitary transform with its origin at pixel box/2.  Order of the frequencies: kx = 0
-/// with ky = 0 .. radius; then for kx = 1, 2, ..: ky = 0 .. top(kx), then ky = -1 .. -top(kx).  The
-/// imaginary part at k = 0 is always 0.
+/// sqrt(2), of the unitary transform with its origin at pixel box/2.  Order of the frequencies: kx
+/// = 0 with ky = 0 .. radius; then for kx = 1, 2, ..: ky = 0 .. top(kx), then ky = -1 .. -top(kx).
+/// The imaginary part at k = 0 is always 0.
 class FourierDisc final : public ImageBasis {
  public:
-  /// @param resolution_angstrom  finest detail kept; cut to the Nyquist circle, whose row is left out
+  /// @param resolution_angstrom  finest detail kept; cut to the Nyquist circle, whose row is left
+  /// out
   /// @throws Error(Usage) see check_grid; a resolution that leaves no frequency but zero
   FourierDisc(const ImageGrid& grid, double resolution_angstrom);
 

@@ -32,13 +32,12 @@ Profile profile(const ImageGrid& grid, double centre, double variance, PixelMode
   const double scale = 1 / std::sqrt(2 * variance);
   const auto cumulative = [&](double x) { return 0.5 * std::erf(x * scale); };
   Profile result;
-  result.value = (distance + size / 2).unaryExpr(cumulative) -
-                 (distance - size / 2).unaryExpr(cumulative);
+  result.value =
+      (distance + size / 2).unaryExpr(cumulative) - (distance - size / 2).unaryExpr(cumulative);
   result.value /= size;
-  result.by_centre =
-      (normal_density(distance - size / 2, variance) -
-       normal_density(distance + size / 2, variance)) /
-      size;
+  result.by_centre = (normal_density(distance - size / 2, variance) -
+                      normal_density(distance + size / 2, variance)) /
+                     size;
   return result;
 }
 

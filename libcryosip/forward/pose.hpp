@@ -24,7 +24,8 @@ struct Pose {
 /// Ry(t) = [[cos t, 0, -sin t], [0, 1, 0], [sin t, 0, cos t]], as RELION's Euler_angles2matrix.
 Eigen::Matrix3d rotation_matrix(const EulerAngles& angles);
 
-/// Angles of a rotation, tilt in [0, 180]; where tilt is 0 or 180 the turn goes to rot alone, psi 0.
+/// Angles of a rotation, tilt in [0, 180]; where tilt is 0 or 180 the turn goes to rot alone, psi
+/// 0.
 EulerAngles euler_angles(const Eigen::Matrix3d& rotation);
 
 }  // namespace cryosip

@@ -1,7 +1,7 @@
 // From atoms to images and back: the projection of a molecule in a view, and its adjoint.
 //
-// A renderer draws without optics; the CTF is applied by the image basis (ImageBasis::apply_ctf), so
-// that one drawing serves every CTF.  ForwardModel (forward_model.hpp) puts the parts together.
+// A renderer draws without optics; the CTF is applied by the image basis (ImageBasis::apply_ctf),
+// so that one drawing serves every CTF.  ForwardModel (forward_model.hpp) puts the parts together.
 #pragma once
 
 #include <memory>
@@ -31,7 +31,8 @@ struct RenderGradient {
 };
 
 /// Image values are projected densities, in units of the scattering amplitude per angstrom^2:
-///   I(u) = sum_atoms sum_g a_g exp(-|u - x|^2 / 2 v_g) / (2 pi v_g),  v_g = (b_g + B_atom) / 8 pi^2.
+///   I(u) = sum_atoms sum_g a_g exp(-|u - x|^2 / 2 v_g) / (2 pi v_g),  v_g = (b_g + B_atom) / 8
+///   pi^2.
 template <typename Scalar>
 class Renderer {
  public:
@@ -58,16 +59,16 @@ class Renderer {
                       const Pose& pose,
                       Workspace& workspace,
                       Eigen::Ref<Vector> image) const = 0;
-  /// Gradient of <adjoint, image> by positions and pose, at the arguments of the latest render() with
-  /// this workspace, whose intermediate results it uses.
+  /// Gradient of <adjoint, image> by positions and pose, at the arguments of the latest render()
+  /// with this workspace, whose intermediate results it uses.
   /// @param gradient  overwritten
   virtual void pull_back(const Eigen::Ref<const Vector>& adjoint,
                          Workspace& workspace,
                          RenderGradient& gradient) const = 0;
 };
 
-/// Draws straight into a Fourier disc.  Every Gaussian is a product of a function of kx and one of ky,
-/// so that an image is one matrix product for each atom type:
+/// Draws straight into a Fourier disc.  Every Gaussian is a product of a function of kx and one of
+/// ky, so that an image is one matrix product for each atom type:
 ///   cost 8 (radius + 1)^2 flops an atom for render(), about twice that for pull_back().
 /// Pixel models: Bandlimited, and Average as the factor sinc(kx/box) sinc(ky/box) (no aliasing).
 template <typename Scalar>
@@ -113,7 +114,8 @@ extern template class FourierRenderer<double>;
 
 /// Draws pixels in real space, in double precision: the obvious and slow way, which tests and
 /// simulations with PixelModel::Average or Point use.
-/// Cost: O(Gaussians * atoms * box) exponentials or error functions, O(Gaussians * atoms * box^2) flops.
+/// Cost: O(Gaussians * atoms * box) exponentials or error functions, O(Gaussians * atoms * box^2)
+/// flops.
 class PixelRenderer final : public Renderer<double> {
  public:
   /// @throws Error(Usage) for PixelModel::Bandlimited

@@ -53,10 +53,8 @@ Scattering scattering_of(const Atoms& atoms, const ScatteringOptions& options) {
                 "scattering: the residue's sigma must be positive and the extra B-factor not "
                 "negative");
   }
-  const bool only_nodes =
-      std::all_of(atoms.names.begin(), atoms.names.end(), [](const std::string& name) {
-        return name == "CA";
-      });
+  const bool only_nodes = std::all_of(
+      atoms.names.begin(), atoms.names.end(), [](const std::string& name) { return name == "CA"; });
   const bool residue = options.resolution == AtomResolution::Residue ||
                        (options.resolution == AtomResolution::Auto && only_nodes);
   const auto count = static_cast<std::size_t>(atoms.count());

@@ -72,9 +72,8 @@ TEST(FourierDisc, SynthesisIsTheTransposeOfAnalysis) {
   const Eigen::VectorXd image = random_vector(256, 3).cast<float>().cast<double>();
   const Eigen::VectorXd coefficients = random_vector(disc.size(), 4);
 
-  EXPECT_NEAR(analyse(disc, image).dot(coefficients),
-              image.dot(disc.synthesise(coefficients)),
-              1e-10);
+  EXPECT_NEAR(
+      analyse(disc, image).dot(coefficients), image.dot(disc.synthesise(coefficients)), 1e-10);
 }
 
 TEST(FourierDisc, AppliesTheCtfAsThePixelBasisDoes) {

@@ -154,8 +154,8 @@ TEST(Renderer, PixelsAreTheFormulaSummedOverAtomsAndGaussians) {
                  scattering.type_of_atom[static_cast<std::size_t>(i)])]) {
           const double b = g.b_angstrom2 + scattering.b_factors_angstrom2(i);
           if (pixel == PixelModel::Point) {
-            expected += g.amplitude * 4 * kPi / b *
-                        std::exp(-4 * kPi * kPi * (dx * dx + dy * dy) / b);
+            expected +=
+                g.amplitude * 4 * kPi / b * std::exp(-4 * kPi * kPi * (dx * dx + dy * dy) / b);
           } else {
             const double half = kGrid.pixel_size_angstrom / 2;
             const double s = 2 * kPi / std::sqrt(b);

@@ -1,0 +1,59 @@
+// A whole run on a data set: choose the objective, estimate what the images do not say, flow.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "formats/star.hpp"
+#include "libcryosip/core/progress.hpp"
+#include "libcryosip/dataset/image_set.hpp"
+#include "libcryosip/flow/flow.hpp"
+#include "libcryosip/flow/likelihood_objective.hpp"
+#include "libcryosip/flow/pair_objective.hpp"
+#include "libcryosip/forward/forward_model.hpp"
+
+namespace cryosip {
+
+enum class ObjectiveKind {
+  Auto,  ///< Likelihood where poses are given, Mmd where they are not
+  Likelihood,
+  Mmd,     ///< Gaussian kernel, noise integrated out
+  Energy,  ///< energy distance, noise integrated out
+};
+
+struct ImageFlowOptions {
+  ObjectiveKind objective = ObjectiveKind::Auto;
+  std::optional<PoseLaw> poses;  ///< none: Given where the data set has poses, else Uniform
+  ImagingOptions imaging;
+  /// Finest detail compared, in angstrom; 0: where the residues' Gaussian has fallen to 2 %, but
+  /// not finer than 6 angstrom.
+  double resolution_angstrom = 0;
+  std::optional<double> noise_sigma;  ///< of a pixel; none: measured outside the particles' circle
+  std::optional<double> contrast;     ///< none: estimated against the initial ensemble
+  std::size_t images_per_step = 0;    ///< 0: the objective's own default
+  LikelihoodOptions likelihood;
+  PairObjectiveOptions pairs;
+  FlowOptions flow;
+  std::uint64_t seed = 1;
+};
+
+/// Runs the flow in place; see run_flow() for what is kept in the ensemble.  Noise sigma and
+/// contrast are kept too (values sipNoiseSigma and sipContrast), so that the next call of a
+/// schedule goes on with the same ones.  What was chosen and estimated is said through
+/// progress.note().
+/// @throws Error(Usage)  options that do not fit the data: the likelihood without given poses, ...
+FlowResult flow_on_images(
+    Ensemble& ensemble,
+    const ConformationModel& model,
+    const ImageSet& images,
+    const ImageFlowOptions& options,
+    Progress& progress,
+    const std::function<void(const Ensemble&, const FlowRecord&)>& after_step);
+
+/// Block sip_flow_log: a row a step, labels sipStep, sipObjective, sipStepSize,
+/// sipEffectiveSampleSize, sipVelocityRms and the objective's own.
+formats::StarTable to_star(const std::vector<FlowRecord>& log);
+
+}  // namespace cryosip

@@ -1,0 +1,42 @@
+// Options of every tool that draws molecules: one definition for simulate, flow-step and their kin,
+// so that the same command line means the same images.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "libcryosip/forward/forward_model.hpp"
+#include "tools/cli/tool.hpp"
+
+namespace cryosip::cli {
+
+/// --atoms, --residue-sigma, --b-factor, --no-b-factors, --pixel.
+po::options_description imaging_option_group();
+/// @throws Error(Usage) an unknown word
+ImagingOptions imaging_options(const Invocation& invocation);
+
+/// One of a few words.  @throws Error(Usage) naming the option, the word found and those expected
+template <typename Value>
+struct Word {
+  const char* word;
+  Value value;
+};
+[[noreturn]] void fail_word(const std::string& option,
+                            const std::string& found,
+                            const std::string& expected);
+
+template <typename Value, std::size_t kCount>
+Value word_option(const Invocation& invocation,
+                  const std::string& option,
+                  const Word<Value> (&words)[kCount]) {
+  std::string expected;
+  for (const Word<Value>& word : words) {
+    if (invocation.text(option) == word.word) {
+      return word.value;
+    }
+    expected += (expected.empty() ? "" : ", ") + std::string(word.word);
+  }
+  fail_word(option, invocation.text(option), expected);
+}
+
+}  // namespace cryosip::cli

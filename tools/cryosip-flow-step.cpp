@@ -1,0 +1,246 @@
+// cryosip-flow-step: moves an ensemble towards the distribution behind the images.
+#include <chrono>
+#include <istream>
+#include <ostream>
+#include <vector>
+
+#include "formats/star.hpp"
+#include "libcryosip/flow/image_flow.hpp"
+#include "tools/cli/imaging_options.hpp"
+#include "tools/cli/streams.hpp"
+#include "tools/cli/tool.hpp"
+
+namespace cryosip {
+namespace {
+
+constexpr std::int64_t kDefaultSteps = 150;
+constexpr auto kCheckpointEvery = std::chrono::minutes(5);
+
+ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble& ensemble) {
+  const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
+  ImageFlowOptions options;
+  options.objective = cli::word_option<ObjectiveKind>(invocation,
+                                                      "objective",
+                                                      {{"auto", ObjectiveKind::Auto},
+                                                       {"likelihood", ObjectiveKind::Likelihood},
+                                                       {"mmd", ObjectiveKind::Mmd},
+                                                       {"energy", ObjectiveKind::Energy}});
+  options.poses = cli::word_option<std::optional<PoseLaw>>(
+      invocation,
+      "poses",
+      {{"auto", std::nullopt}, {"given", PoseLaw::Given}, {"uniform", PoseLaw::Uniform}});
+  options.imaging = cli::imaging_options(invocation);
+  options.resolution_angstrom = number("resolution");
+  if (invocation.has("noise-sigma")) {
+    options.noise_sigma = number("noise-sigma");
+  }
+  if (invocation.has("contrast")) {
+    options.contrast = number("contrast");
+  }
+  options.images_per_step = invocation.count("images-per-step");
+  options.likelihood.initial_temperature = number("temperature");
+  options.likelihood.cooling_share = number("anneal-share");
+  options.pairs.initial_bandwidth = number("bandwidth-start");
+  options.pairs.final_bandwidth = number("bandwidth-end");
+  options.pairs.annealing_share = number("anneal-share");
+  options.flow.schedule_steps = static_cast<std::int64_t>(invocation.count("schedule-steps"));
+  if (invocation.has("steps")) {
+    options.flow.steps = static_cast<std::int64_t>(invocation.count("steps"));
+  } else {
+    const std::int64_t left = ensemble.flow.schedule_end - ensemble.flow.step;
+    options.flow.steps = left > 0 ? left : kDefaultSteps;
+  }
+  options.flow.integrator.step_size = number("step-size");
+  options.flow.integrator.momentum = number("momentum");
+  options.flow.integrator.normalise = !invocation.has("plain-steps");
+  options.flow.integrator.final_step_share = number("final-step-share");
+  // Another seed than the ensemble's own only where one is asked for.
+  options.seed = invocation.options["seed"].defaulted() ? ensemble.seed : invocation.seed;
+  return options;
+}
+
+void write_ensemble(const std::string& path,
+                    const Ensemble& ensemble,
+                    const cli::Invocation& invocation) {
+  cli::with_output(path, [&](std::ostream& out) {
+    formats::write_star(out, to_star(ensemble, invocation.provenance));
+  });
+}
+
+cli::ExitStatus run(const cli::Invocation& invocation) {
+  Ensemble ensemble;
+  cli::with_input(invocation.text("ENSEMBLE"), [&](std::istream& in, const std::string& source) {
+    ensemble = read_ensemble(formats::read_star(in, source));
+  });
+  if (invocation.has("model")) {
+    ensemble.model = invocation.text("model");
+  }
+  const ImageFlowOptions options = flow_options(invocation, ensemble);
+  ensemble.seed = options.seed;
+  const auto model = load_conformation_model(ensemble.model);
+  ImageSetOptions data;
+  data.image_directory = invocation.text("datadir");
+  data.pixel_size_angstrom = invocation.options["angpix"].as<double>();
+  const ImageSet images = ImageSet::open(invocation.text("images"), data);
+  for (const std::string& warning : images.table().warnings) {
+    invocation.progress.warn(warning);
+  }
+
+  const std::string& output = invocation.text("output");
+  std::string checkpoint = invocation.text("checkpoint");
+  if (checkpoint.empty() && output != "-") {
+    checkpoint = output + ".checkpoint";
+  }
+  std::vector<FlowRecord> log;
+  auto last_checkpoint = std::chrono::steady_clock::now();
+  const auto after_step = [&](const Ensemble& reached, const FlowRecord& record) {
+    log.push_back(record);
+    const auto now = std::chrono::steady_clock::now();
+    if (!checkpoint.empty() && now - last_checkpoint > kCheckpointEvery) {
+      write_ensemble(checkpoint, reached, invocation);
+      last_checkpoint = now;
+    }
+  };
+  const FlowResult result =
+      flow_on_images(ensemble, *model, images, options, invocation.progress, after_step);
+
+  if (invocation.has("log")) {
+    formats::StarFile file;
+    file.comments = invocation.provenance;
+    file.tables = {to_star(log)};
+    cli::with_output(invocation.text("log"),
+                     [&](std::ostream& out) { formats::write_star(out, file); });
+  }
+  if (result.termination == Termination::Cancelled) {
+    if (!checkpoint.empty()) {
+      write_ensemble(checkpoint, ensemble, invocation);
+      invocation.progress.warn("stopped after step " + std::to_string(ensemble.flow.step) +
+                               "; go on with cryosip-flow-step " + checkpoint);
+    }
+    return cli::ExitStatus::Interrupted;
+  }
+  write_ensemble(output, ensemble, invocation);
+  return cli::ExitStatus::Success;
+}
+
+cli::Tool tool() {
+  namespace po = cli::po;
+  const ImageFlowOptions defaults;
+  const IntegratorOptions& integrator = defaults.flow.integrator;
+  cli::Tool tool;
+  tool.name = "cryosip-flow-step";
+  tool.summary = "move an ensemble towards the distribution behind the images";
+  tool.description =
+      "Takes steps of the Wasserstein gradient flow: every conformation follows the gradient of a "
+      "discrepancy between the images the ensemble would give and the images observed.\n"
+      "\n"
+      "With given poses the discrepancy is the likelihood's: each step looks at a few images and "
+      "draws every conformation in each one's own pose, shift and CTF. With unknown poses "
+      "(uniform) it is a maximum mean discrepancy with a Gaussian kernel, or the energy distance, "
+      "between all images; pixel noise is integrated out.\n"
+      "\n"
+      "What the images do not say is estimated and reported: the noise outside the particles' "
+      "circle, the contrast of the drawings in the images.\n"
+      "\n"
+      "The ensemble written carries the state of the flow, so that the next call goes on with the "
+      "same bits: --steps 100 --schedule-steps 300, three times over, equals --steps 300. When "
+      "interrupted, the state is written as the checkpoint; give it as ENSEMBLE to go on.";
+  tool.positionals = {
+      {"ENSEMBLE", "STAR file with the ensemble to move; - is standard input", "-"}};
+  tool.options.add_options()  //
+      ("images",
+       po::value<std::string>()->required()->value_name("FILE"),
+       "RELION particle STAR file")  //
+      ("output,o",
+       po::value<std::string>()->default_value("-")->value_name("FILE"),
+       "ensemble to write; - is standard output")  //
+      ("steps",
+       po::value<std::int64_t>()->value_name("T"),
+       "steps to take now; by default what is left of a schedule under way, else 150")  //
+      ("log",
+       po::value<std::string>()->value_name("FILE"),
+       "STAR file with a row for each step")  //
+      (
+          "checkpoint",
+          po::value<std::string>()->default_value("")->value_name("FILE"),
+          "where the state goes every five minutes and when interrupted; by default "
+          "OUTPUT.checkpoint")  //
+      ("model",
+       po::value<std::string>()->value_name("FILE"),
+       "normal modes (NMD); by default the ensemble's own");
+  po::options_description data("Data");
+  data.add_options()  //
+      ("datadir",
+       po::value<std::string>()->default_value("")->value_name("DIR"),
+       "where stacks lie that are not where the STAR file says")  //
+      ("angpix",
+       po::value<double>()->default_value(0)->value_name("A"),
+       "pixel size in angstrom instead of the files'; 0: the files'")  //
+      ("noise-sigma",
+       po::value<double>()->value_name("SIGMA"),
+       "standard deviation of a pixel's noise; by default measured outside the circle")  //
+      ("contrast",
+       po::value<double>()->value_name("C"),
+       "image = C * drawing + noise; by default estimated")  //
+      ("resolution",
+       po::value<double>()->default_value(0)->value_name("A"),
+       "finest detail compared, in angstrom; 0: where the drawing fades, at most 6");
+  po::options_description objective("Objective");
+  objective.add_options()  //
+      ("objective",
+       po::value<std::string>()->default_value("auto")->value_name("WORD"),
+       "likelihood, mmd or energy; auto: likelihood with given poses, else mmd")  //
+      ("poses",
+       po::value<std::string>()->default_value("auto")->value_name("WORD"),
+       "given (by the STAR file) or uniform (unknown); auto: given where the file has them")  //
+      ("images-per-step",
+       po::value<std::int64_t>()->default_value(0)->value_name("B"),
+       "images a step looks at; 0: 48 for the likelihood, 4000 otherwise")  //
+      ("temperature",
+       po::value<double>()->default_value(defaults.likelihood.initial_temperature)->value_name("T"),
+       "first temperature of the likelihood, cooled to 1")  //
+      ("bandwidth-start",
+       po::value<double>()->default_value(defaults.pairs.initial_bandwidth)->value_name("H"),
+       "first bandwidth of the Gaussian kernel, in RMS norms of the noise-free images")  //
+      ("bandwidth-end",
+       po::value<double>()->default_value(defaults.pairs.final_bandwidth)->value_name("H"),
+       "last bandwidth")  //
+      ("anneal-share",
+       po::value<double>()->default_value(defaults.pairs.annealing_share)->value_name("F"),
+       "share of the schedule over which temperature or bandwidth changes");
+  po::options_description pace("Pace");
+  pace.add_options()  //
+      ("step-size",
+       po::value<double>()->default_value(integrator.step_size)->value_name("TAU"),
+       "mean move of a coordinate in an early step (with --plain-steps: the time step)")  //
+      ("schedule-steps",
+       po::value<std::int64_t>()->default_value(defaults.flow.schedule_steps)->value_name("T"),
+       "length of the schedule that begins; 0: that of --steps")  //
+      ("momentum",
+       po::value<double>()->default_value(integrator.momentum)->value_name("F"),
+       "share of the last direction kept; 0: plain forward Euler")  //
+      ("final-step-share",
+       po::value<double>()->default_value(integrator.final_step_share)->value_name("F"),
+       "cosine decay of the step down to this share; 1: no decay")  //
+      ("plain-steps", "follow the velocity as it is, not divided by its running RMS");
+  for (const po::options_description& group : {data, objective, pace, cli::imaging_option_group()}) {
+    tool.groups.push_back(group);
+  }
+  tool.uses_randomness = true;
+  tool.examples = {
+      {"150 steps with the poses of a refinement",
+       "cryosip-flow-step start.star --images run_data.star --steps 150 -o ensemble.star"},
+      {"In a pipe, with unknown poses",
+       "cryosip-init-particles --model modes.nmd | cryosip-flow-step --images particles.star "
+       "--poses uniform --steps 300 | cryosip-evaluate --truth truth.star"}};
+  tool.see_also = {"cryosip-init-particles(1)", "cryosip-evaluate(1)", "cryosip-check(1)"};
+  tool.run = run;
+  return tool;
+}
+
+}  // namespace
+}  // namespace cryosip
+
+int main(int argc, char** argv) {
+  return cryosip::cli::run_tool(cryosip::tool(), argc, argv);
+}
