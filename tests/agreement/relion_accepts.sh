@@ -42,7 +42,7 @@ relion stack.star relion_stack_create --i particles.star --o stack
 
 # Same pixels: the statistics that RELION prints agree image by image.
 relion particles.mrcs relion_image_handler --i particles.mrcs --stats
-[ "$(grep -c 'angpix= 4.5' log)" -eq "$images" ] || { cat log; fail "wrong pixel size or image count"; }
+[ "$(grep -c 'angpix = 4.5' log)" -eq "$images" ] || { cat log; fail "wrong pixel size or image count"; }
 sed -n 's/.*\(avg=.*\) angpix.*/\1/p' log >ours
 relion stack.mrcs relion_image_handler --i stack.mrcs --stats
 sed -n 's/.*\(avg=.*\) angpix.*/\1/p' log | cmp - ours || fail "stack_create changed the pixels"
