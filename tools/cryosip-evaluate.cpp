@@ -1,7 +1,10 @@
 // cryosip-evaluate: how near an ensemble is to the truth.
+#include <algorithm>
+#include <array>
 #include <istream>
 #include <optional>
 #include <ostream>
+#include <string_view>
 
 #include "formats/star.hpp"
 #include "libcryosip/assess/evaluation.hpp"
@@ -23,7 +26,8 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
   const std::string& truth_path = invocation.text("truth");
   const std::string initial_path = invocation.has("initial") ? invocation.text("initial") : "";
   const std::string& final_path = invocation.text("E.star");
-  if ((truth_path == "-") + (initial_path == "-") + (final_path == "-") > 1) {
+  const std::array<std::string_view, 3> paths = {truth_path, initial_path, final_path};
+  if (std::count(paths.begin(), paths.end(), "-") > 1) {
     throw Error(ErrorKind::Usage, "only one ensemble can come from standard input");
   }
 

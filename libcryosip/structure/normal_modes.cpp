@@ -293,7 +293,7 @@ NormalModes normal_modes(const Eigen::Matrix3Xd& positions_angstrom,
   }
 
   const Eigen::SparseMatrix<double> hessian = assemble(positions_angstrom, neighbours);
-  const bool dense = hessian.rows() <= kDenseSize || 2 * options.modes > hessian.rows();
+  const bool dense = hessian.rows() <= kDenseSize || options.modes > hessian.rows() / 2;
   NormalModes result;
   result.vectors = dense ? dense_modes(hessian, rigid, options.modes)
                          : sparse_modes(hessian, rigid, options.modes);
@@ -316,7 +316,7 @@ NormalModes normal_modes(const Eigen::Matrix3Xd& positions_angstrom,
 }
 
 NormalModes extend_to_atoms(const NormalModes& modes, const Atoms& nodes, const Atoms& atoms) {
-  if (modes.vectors.rows() != 3 * nodes.count() || nodes.count() == 0) {
+  if (modes.vectors.rows() != nodes.positions_angstrom.size() || nodes.count() == 0) {
     throw Error(ErrorKind::Usage,
                 "modes of " + std::to_string(modes.vectors.rows() / 3) + " nodes for " +
                     std::to_string(nodes.count()) + " nodes");
