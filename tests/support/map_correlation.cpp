@@ -19,8 +19,9 @@ using namespace cryosip;
 // exp(-(grid - centre)^2 / 2v) at the grid points of one axis; the origin is point n/2.
 Eigen::VectorXd gaussian(Eigen::Index n, double spacing, double centre, double variance) {
   Eigen::VectorXd values(n);
+  const Eigen::Index origin = n / 2;
   for (Eigen::Index i = 0; i < n; ++i) {
-    const double distance = static_cast<double>(i - n / 2) * spacing - centre;
+    const double distance = static_cast<double>(i - origin) * spacing - centre;
     values(i) = std::exp(-distance * distance / (2 * variance));
   }
   return values;
@@ -55,7 +56,12 @@ Eigen::MatrixXd density(const ConformationModel& model, Eigen::Index n, double s
 double correlation(const Eigen::MatrixXd& model, const formats::Volume& map) {
   const auto n = model.rows();
   const double radius = static_cast<double>(n) / 2;
-  double count = 0, sum_a = 0, sum_b = 0, sum_aa = 0, sum_bb = 0, sum_ab = 0;
+  double count = 0;
+  double sum_a = 0;
+  double sum_b = 0;
+  double sum_aa = 0;
+  double sum_bb = 0;
+  double sum_ab = 0;
   for (Eigen::Index k = 0; k < n; ++k) {
     for (Eigen::Index j = 0; j < n; ++j) {
       for (Eigen::Index i = 0; i < n; ++i) {
