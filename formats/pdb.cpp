@@ -1,6 +1,7 @@
 #include "formats/pdb.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <exception>
@@ -10,6 +11,7 @@
 #include <gemmi/cif.hpp>
 #include <gemmi/mmcif.hpp>
 #include <gemmi/pdb.hpp>
+#include <gemmi/resinfo.hpp>
 
 #include "formats/error.hpp"
 #include "formats/text.hpp"
@@ -48,7 +50,7 @@ gemmi::Structure parse(const std::string& bytes, const std::string& path) {
     const std::string message = error.what();
     const std::string line = message.substr(0, message.find('\n'));
     throw Error(ErrorKind::Input,
-                line.starts_with(path) ? line : path + ": not a PDB or mmCIF file: " + line);
+                line.rfind(path, 0) == 0 ? line : path + ": not a PDB or mmCIF file: " + line);
   }
 }
 
@@ -84,6 +86,32 @@ bool has_locations(const gemmi::Residue& residue) {
   });
 }
 
+bool is_of_a_biopolymer(const gemmi::Residue& residue) {
+  const gemmi::ResidueInfo info = gemmi::find_tabulated_residue(residue.name);
+  const auto has = [&](std::string_view name) {
+    return std::any_of(residue.atoms.begin(), residue.atoms.end(), [&](const gemmi::Atom& atom) {
+      return atom.name == name;
+    });
+  };
+  return (info.is_standard() && (info.is_amino_acid() || info.is_nucleic_acid())) ||
+         (residue.het_flag != 'H' && has("N") && has("CA") && has("C"));
+}
+
+/// Simulation programs write names flush left and no elements.  gemmi then takes the C-alpha "CA"
+/// for calcium, and so on with CD, NE and HG; residues of proteins and nucleic acids hold none of
+/// these.
+gemmi::Element element_of(const gemmi::Residue& residue, const gemmi::Atom& atom) {
+  using gemmi::El;
+  constexpr std::array kOfBiopolymers{El::H, El::D, El::C, El::N, El::O, El::S, El::P, El::Se};
+  const bool is_usual =
+      std::find(kOfBiopolymers.begin(), kOfBiopolymers.end(), atom.element.elem) !=
+      kOfBiopolymers.end();
+  if (is_usual || atom.name.empty() || !is_of_a_biopolymer(residue)) {
+    return atom.element;
+  }
+  return gemmi::Element(std::string(1, atom.name.front()));
+}
+
 AtomRecord to_record(const gemmi::Chain& chain,
                      const gemmi::Residue& residue,
                      const gemmi::Atom& atom,
@@ -99,8 +127,9 @@ AtomRecord to_record(const gemmi::Chain& chain,
   record.chain = chain.name;
   record.residue_number = residue.seqid.num.has_value() ? residue.seqid.num.value : 0;
   record.insertion_code = residue.seqid.icode;
-  record.element = atom.element.name();
-  record.atomic_number = atom.element.atomic_number();
+  const gemmi::Element element = element_of(residue, atom);
+  record.element = element.name();
+  record.atomic_number = element.atomic_number();
   record.hetero = residue.het_flag == 'H';
   record.position_angstrom = {atom.pos.x, atom.pos.y, atom.pos.z};
   record.occupancy = static_cast<double>(atom.occ);
@@ -112,11 +141,12 @@ AtomRecord to_record(const gemmi::Chain& chain,
 
 AtomicModel read_atomic_model(const std::string& path) {
   std::string bytes = read_all(path);
-  if (bytes.starts_with("\x1f\x8b")) {
+  if (bytes.rfind("\x1f\x8b", 0) == 0) {
     bytes = gunzip(bytes, path);
   }
   const gemmi::Structure structure = parse(bytes, path);
-  AtomicModel model{.source = path, .atoms = {}};
+  AtomicModel model;
+  model.source = path;
   if (!structure.models.empty()) {
     for (const gemmi::Chain& chain : structure.models.front().chains) {
       const gemmi::Residue* previous = nullptr;

@@ -13,7 +13,7 @@ struct AtomRecord {
   std::string chain;         ///< author's chain name
   int residue_number = 0;    ///< author's number
   char insertion_code = ' ';
-  std::string element;  ///< "C", as gemmi decides it
+  std::string element;  ///< "C", from its column, or else its name
   int atomic_number = 0;
   bool hetero = false;  ///< HETATM
   std::array<double, 3> position_angstrom{};

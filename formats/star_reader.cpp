@@ -123,8 +123,8 @@ class StarReader {
   /// Whether a line that starts like a keyword or a label is a row all the same: RELION does not
   /// quote file names such as data_1.mrc.
   bool can_only_be_row() const {
-    const StarTable* const table = file_.tables.empty() ? nullptr : &file_.tables.back();
-    return state_ == State::Rows && table->columns() > 1 && tokens_.size() == table->columns();
+    return state_ == State::Rows && file_.tables.back().columns() > 1 &&
+           tokens_.size() == file_.tables.back().columns();
   }
 
   void read_line(std::size_t begin, std::size_t end) {

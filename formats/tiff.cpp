@@ -191,7 +191,14 @@ class TiffFile::Handle {
 
   /// So that a stack cut off is refused when it is opened, and not at its last image.
   void check_strips_are_there() {
+    // No compression here gets beyond it; a damaged size would ask for memory without end.
+    constexpr std::uint64_t kLargestRatio = 4096;
     const std::uint64_t file_size = TIFFGetSizeProc(tiff_.get())(TIFFClientdata(tiff_.get()));
+    if (width_ * height_ > kLargestRatio * file_size) {
+      throw Error(ErrorKind::Input,
+                  path_ + ": found " + std::to_string(file_size) + " bytes, too few for pages of " +
+                      std::to_string(width_) + " x " + std::to_string(height_) + " pixels");
+    }
     for (std::size_t page = 0; page < pages(); ++page) {
       if (TIFFSetSubDirectory(tiff_.get(), page_offsets_[page]) != 1) {
         fail();

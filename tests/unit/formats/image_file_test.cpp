@@ -55,9 +55,9 @@ void write_page(TIFF* tiff,
   TIFFSetField(tiff, TIFFTAG_RESOLUTIONUNIT, RESUNIT_CENTIMETER);
   TIFFSetField(tiff, TIFFTAG_XRESOLUTION, 4e7);
   for (std::uint32_t y = 0; y < height; ++y) {
-    std::vector<T> row(
-        values.begin() + static_cast<std::ptrdiff_t>(y * width * look.samples),
-        values.begin() + static_cast<std::ptrdiff_t>((y + 1) * width * look.samples));
+    const std::size_t row_values = std::size_t{width} * look.samples;
+    const T* const first = values.data() + y * row_values;
+    std::vector<T> row(first, first + row_values);
     ASSERT_EQ(TIFFWriteScanline(tiff, row.data(), y, 0), 1);
   }
   ASSERT_EQ(TIFFWriteDirectory(tiff), 1);
@@ -132,6 +132,7 @@ TEST(TiffFile, EachPageIsASection) {
 TEST(TiffFile, ManyThreadsMayRead) {
   const TemporaryFile file("x.tif");
   std::vector<std::vector<float>> pages;
+  pages.reserve(20);
   for (int i = 0; i < 20; ++i) {
     pages.emplace_back(4, static_cast<float>(i));
   }
@@ -139,6 +140,7 @@ TEST(TiffFile, ManyThreadsMayRead) {
   const TiffFile image(file.path());
 
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (std::size_t i = 0; i < 20; ++i) {

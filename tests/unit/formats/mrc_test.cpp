@@ -85,7 +85,7 @@ std::vector<float> first_section_of(const std::string& bytes) {
 
 std::string refusal_of(const std::string& bytes) {
   const TemporaryFile file("x.mrcs", bytes);
-  const std::string message = input_error_of([&] { MrcFile(file.path()); });
+  std::string message = input_error_of([&] { MrcFile(file.path()); });
   EXPECT_THAT(message, HasSubstr(file.path()));
   return message;
 }
@@ -277,6 +277,7 @@ TEST(MrcFile, ManyThreadsMayRead) {
   const MrcFile file(bytes.path());
 
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (std::size_t i = 0; i < 50; ++i) {

@@ -25,7 +25,7 @@ Nmd parse(const std::string& text) {
 }
 
 // As ProDy's writeNMD has it.
-const char* const kProDy =
+constexpr const char* kProDy =
     "nmwiz_load /home/user/p38.nmd\n"
     "name p38_anm\n"
     "atomnames CA CA\n"
@@ -91,7 +91,8 @@ TEST(Nmd, RefusesInOneLineThatSaysWhereAndWhat) {
       {"coordinates 1 2 3\nmode 1 x 1 2 3\n", "x.nmd:2: found 'x', expected a finite number"},
       {"coordinates 1 2 3\nmode 1.5 1 1 2 3\n", "x.nmd:2: found '1.5', expected a whole number"}};
   for (const auto& [text, message] : cases) {
-    EXPECT_THAT(testing::input_error_of([&] { parse(text); }), HasSubstr(message)) << text;
+    EXPECT_THAT(testing::input_error_of([&, &text = text] { parse(text); }), HasSubstr(message))
+        << text;
   }
   EXPECT_THROW(read_nmd(std::string("no/such.nmd")), Error);
 }

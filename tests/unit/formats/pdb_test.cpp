@@ -138,6 +138,27 @@ TEST(AtomicModel, KeepsAnAtomThatOnlyALaterLocationHas) {
   EXPECT_EQ(model.atoms[2].position_angstrom[0], 2);
 }
 
+TEST(AtomicModel, KnowsTheElementsOfNamesWrittenFlushLeft) {
+  // As CHARMM and NAMD write them, without a column for the element.
+  const TemporaryFile file(
+      "x.pdb",
+      "ATOM      1 N    HSD     1     -10.097  25.954  13.632  1.00 76.22      4AKE\n"
+      "ATOM      5 CA   HSD     1     -10.097  25.954  13.632  1.00 76.22      4AKE\n"
+      "ATOM      6 C    HSD     1     -10.097  25.954  13.632  1.00 76.22      4AKE\n"
+      "ATOM      7 CD   ARG     2     -10.097  25.954  13.632  1.00 76.22      4AKE\n"
+      "ATOM      8 NE   ARG     2     -10.097  25.954  13.632  1.00 76.22      4AKE\n"
+      "ATOM      9 HG   SER     3     -10.097  25.954  13.632  1.00 76.22      4AKE\n"
+      "HETATM   10 CA    CA     4     -10.097  25.954  13.632  1.00 76.22      4AKE\n"
+      "HETATM   11 ZN    ZN     5     -10.097  25.954  13.632  1.00 76.22      4AKE\n");
+
+  std::vector<std::string> elements;
+  for (const AtomRecord& atom : read_atomic_model(file.path()).atoms) {
+    elements.push_back(atom.element);
+  }
+
+  EXPECT_THAT(elements, ElementsAre("N", "C", "C", "C", "N", "H", "Ca", "Zn"));
+}
+
 TEST(AtomicModel, RefusesWhatHoldsNoAtoms) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"", "found no atom, expected a PDB or mmCIF file"},

@@ -43,7 +43,7 @@ std::string message_of(const std::string& text) {
   return "read without an error";
 }
 
-const char* const kRelion31 =
+constexpr const char* kRelion31 =
     "\n# version 30001\n\ndata_optics\n\nloop_ \n_rlnOpticsGroup #1 \n_rlnVoltage #2 \n"
     "           1   300.000000 \n \n\n# version 30001\n\ndata_particles\n\nloop_ \n"
     "_rlnImageName #1 \n_rlnAngleRot #2 \n_rlnOpticsGroup #3 \n"
@@ -410,7 +410,7 @@ TEST(StarWriter, TableReadAndWrittenKeepsEveryDigitAndUnknownColumn) {
 
 TEST(FormatNumber, ReadsBackToTheSameBits) {
   testing::for_all(2000, [](auto& rng) {
-    const double value = std::bit_cast<double>(static_cast<std::uint64_t>(rng()));
+    const auto value = std::bit_cast<double>(static_cast<std::uint64_t>(rng()));
     if (value != value || value - value != 0) {
       return;
     }
