@@ -9,6 +9,7 @@
 #include <limits>
 #include <numeric>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <unistd.h>
@@ -19,7 +20,11 @@ namespace {
 
 using namespace cryosip;
 
-const std::string kPrefix = "cryosip-";
+constexpr std::string_view kPrefix = "cryosip-";
+
+std::string executable(const std::string& name) {
+  return std::string(kPrefix) + name;
+}
 
 std::filesystem::path folder() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path();
@@ -41,7 +46,7 @@ std::vector<std::string> names() {
 // Asked of the tool itself, where it is written down.
 std::string summary(const std::string& name) {
   std::string command = "'";
-  for (const char c : (folder() / (kPrefix + name)).string()) {
+  for (const char c : (folder() / executable(name)).string()) {
     command += c == '\'' ? std::string("'\\''") : std::string(1, c);
   }
   command += "' --help-summary 2>/dev/null";
@@ -111,7 +116,7 @@ int fail(cli::ExitStatus status, const std::string& message) {
 
 int dispatch(char** argv) {
   const std::string name = argv[0];
-  std::string full_name = kPrefix + name;
+  std::string full_name = executable(name);
   const std::string program = folder() / full_name;
   argv[0] = full_name.data();  // what the outputs record
   execv(program.c_str(), argv);

@@ -23,7 +23,8 @@ for folder in libcryosip/*/; do
   echo "$table" | grep -q "^${folder%/} " || { echo "$folder has no line in $0" >&2; failed=1; }
 done
 while read -r folder allowed; do
-  [ -n "$folder" ] && [ -d "$folder" ] || continue
+  [ -n "$folder" ] || continue
+  [ -d "$folder" ] || continue
   pattern=$(echo "$allowed" | tr ' ' '|')
   bad=$(grep -rnE '^#include "[a-z_]+/' --include='*.hpp' --include='*.cpp' "$folder" |
     grep -vE "#include \"($pattern)/" || true)
