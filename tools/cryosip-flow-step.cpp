@@ -160,11 +160,10 @@ cli::Tool tool() {
       ("log",
        po::value<std::string>()->value_name("FILE"),
        "STAR file with a row for each step")  //
-      (
-          "checkpoint",
-          po::value<std::string>()->default_value("")->value_name("FILE"),
-          "where the state goes every five minutes and when interrupted; by default "
-          "OUTPUT.checkpoint")  //
+      ("checkpoint",
+       po::value<std::string>()->default_value("")->value_name("FILE"),
+       "where the state goes every five minutes and when interrupted; by default "
+       "OUTPUT.checkpoint")  //
       ("model",
        po::value<std::string>()->value_name("FILE"),
        "normal modes (NMD); by default the ensemble's own");
@@ -223,7 +222,8 @@ cli::Tool tool() {
        po::value<double>()->default_value(integrator.final_step_share)->value_name("F"),
        "cosine decay of the step down to this share; 1: no decay")  //
       ("plain-steps", "follow the velocity as it is, not divided by its running RMS");
-  for (const po::options_description& group : {data, objective, pace, cli::imaging_option_group()}) {
+  for (const po::options_description& group :
+       {data, objective, pace, cli::imaging_option_group()}) {
     tool.groups.push_back(group);
   }
   tool.uses_randomness = true;
