@@ -180,7 +180,7 @@ cli::Tool tool() {
        "standard deviation of a pixel's noise; by default measured outside the circle")  //
       ("contrast",
        po::value<double>()->value_name("C"),
-       "image = C * drawing + noise; by default estimated")  //
+       "image = C * drawing + noise; by default estimated, and refined by the likelihood")  //
       ("resolution",
        po::value<double>()->default_value(0)->value_name("A"),
        "finest detail compared, in angstrom; 0: where the drawing fades, at most 6");
@@ -197,7 +197,9 @@ cli::Tool tool() {
        "images a step looks at; 0: 48 for the likelihood, 4000 otherwise")  //
       ("temperature",
        po::value<double>()->default_value(defaults.likelihood.initial_temperature)->value_name("T"),
-       "first temperature of the likelihood, cooled to 1")  //
+       "first temperature of the likelihood, cooled to 1; 0: where an image's posterior spreads "
+       "over a "
+       "fifth of the ensemble")  //
       ("bandwidth-start",
        po::value<double>()->default_value(defaults.pairs.initial_bandwidth)->value_name("H"),
        "first bandwidth of the Gaussian kernel, in RMS norms of the noise-free images")  //
