@@ -204,7 +204,7 @@ ImageSet::ImageSet(ParticleTable table, const ImageSetOptions& options)
 }
 
 ImageSet ImageSet::open(const std::string& star_path, const ImageSetOptions& options) {
-  return {read_particles(formats::read_star(star_path)), options};
+  return {read_particles(formats::read_star(star_path), options.pixel_size_angstrom), options};
 }
 
 ImagingCondition ImageSet::condition(std::size_t index) const {
@@ -234,7 +234,7 @@ DataCheck check_data_set(const std::string& star_path,
                          const ImageSetOptions& options,
                          Progress& progress) {
   DataCheck check;
-  check.table = read_particles(formats::read_star(star_path));
+  check.table = read_particles(formats::read_star(star_path), options.pixel_size_angstrom);
   check.inspection = inspect(check.table, options);
   const ProgressStage stage(progress, "reading images", check.table.records.size());
   double variance_sum = 0;
