@@ -28,6 +28,9 @@ class ImageLikelihood {
     [[nodiscard]] double log_likelihood() const { return overlap - norm / 2; }
   };
   [[nodiscard]] Fit fit(const Eigen::Ref<const Eigen::VectorXf>& simulated) const;
+  [[nodiscard]] double log_likelihood(const Eigen::Ref<const Eigen::VectorXf>& simulated) const {
+    return fit(simulated).log_likelihood();
+  }
   /// factor * C (y - C x) / sigma^2: factor times the gradient of log p(y|x) by x.
   void gradient(const Eigen::Ref<const Eigen::VectorXf>& simulated,
                 double factor,

@@ -77,7 +77,8 @@ TEST_F(Objectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
     options.images_per_step = images_->size();
     options.initial_temperature = temperature;
     options.negligible_responsibility = 0;
-    LikelihoodObjective objective(data_.model(), renderer_, coefficients_, scale_, options);
+    LikelihoodObjective objective(
+        data_.model(), renderer_, coefficients_, scale_, options, options.initial_temperature);
     // -T mean_j log sum_i w_i exp(l_ij / T), l up to the term of y alone.
     const auto value = [&](const Eigen::MatrixXd& coordinates) {
       double sum = 0;
@@ -108,9 +109,9 @@ TEST_F(Objectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
 TEST_F(Objectives, LikelihoodSkipsOnlyNegligibleShares) {
   LikelihoodOptions options;
   options.images_per_step = images_->size();
-  LikelihoodObjective skipping(data_.model(), renderer_, coefficients_, scale_, options);
+  LikelihoodObjective skipping(data_.model(), renderer_, coefficients_, scale_, options, 1);
   options.negligible_responsibility = 0;
-  LikelihoodObjective thorough(data_.model(), renderer_, coefficients_, scale_, options);
+  LikelihoodObjective thorough(data_.model(), renderer_, coefficients_, scale_, options, 1);
 
   const Eigen::MatrixXd all = thorough.evaluate(ensemble_, {}).velocity;
 
@@ -160,7 +161,7 @@ TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
 
 TEST_F(Objectives, ConformationsOfWeightZeroStandStill) {
   ensemble_.weights = Eigen::Vector4d(0.3, 0, 0.3, 0.4);
-  LikelihoodObjective likelihood(data_.model(), renderer_, coefficients_, scale_, {});
+  LikelihoodObjective likelihood(data_.model(), renderer_, coefficients_, scale_, {}, 1);
   const BlockedPairEngine engine;
   PairObjective pairs(data_.model(), renderer_, coefficients_, scale_, engine, {});
 
@@ -178,7 +179,7 @@ TEST_F(Objectives, GiveTheSameBitsOnAnyNumberOfThreads) {
   const auto evaluate = [&](std::size_t threads, bool likelihood) {
     const ThreadLimit limit(threads);
     if (likelihood) {
-      return LikelihoodObjective(data_.model(), renderer_, coefficients_, scale_, {})
+      return LikelihoodObjective(data_.model(), renderer_, coefficients_, scale_, {}, 1)
           .evaluate(ensemble_, {});
     }
     return PairObjective(data_.model(), renderer_, coefficients_, scale_, engine, {})
@@ -196,7 +197,7 @@ TEST_F(Objectives, LikelihoodNeedsPoses) {
   const auto images = data_.images_without_poses();
   const ImageCoefficients coefficients(*images, basis_, progress_);
 
-  EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients, scale_, {}), Error);
+  EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients, scale_, {}, 1), Error);
 }
 
 TEST_F(Objectives, RefuseScalesThatMakeNoSense) {
@@ -204,7 +205,7 @@ TEST_F(Objectives, RefuseScalesThatMakeNoSense) {
   for (const ImageScale& scale : {ImageScale{.noise_sigma = -1},
                                   ImageScale{.contrast = 0},
                                   ImageScale{.contrast = std::nan("")}}) {
-    EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients_, scale, {}), Error);
+    EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients_, scale, {}, 1), Error);
     EXPECT_THROW(PairObjective(data_.model(), renderer_, coefficients_, scale, engine, {}), Error);
   }
 }
