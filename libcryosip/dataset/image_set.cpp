@@ -118,6 +118,13 @@ double common_pixel_size(const ParticleTable& table,
   for (const StackFile& stack : stacks) {
     if (size == 0 && stack.file != nullptr) {
       size = stack.file->pixel_size_angstrom();
+      if (size > 0) {
+        add_fault(faults,
+                  DataFault::Kind::PixelSizeAssumed,
+                  table.source + ": no pixel size in the STAR file, " +
+                      formats::format_number(size) + " angstrom is taken from the header of " +
+                      stack.resolved + " (or give --angpix)");
+      }
     }
   }
   if (size == 0) {
@@ -133,8 +140,8 @@ double common_pixel_size(const ParticleTable& table,
 }  // namespace
 
 bool DataFault::fatal() const {
-  return kind != Kind::DuplicateImage && kind != Kind::PixelsConstant &&
-         kind != Kind::NotNormalised;
+  return kind != Kind::DuplicateImage && kind != Kind::PixelSizeAssumed &&
+         kind != Kind::PixelsConstant && kind != Kind::NotNormalised;
 }
 
 DataInspection inspect(const ParticleTable& table, const ImageSetOptions& options) {
@@ -200,6 +207,7 @@ ImageSet::ImageSet(ParticleTable table, const ImageSetOptions& options)
     if (fault.fatal()) {
       throw Error(ErrorKind::Input, fault.first);
     }
+    table_.warnings.push_back(fault.first);
   }
 }
 

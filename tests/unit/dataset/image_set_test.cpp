@@ -17,6 +17,7 @@ namespace cryosip {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::noise_images;
@@ -103,7 +104,11 @@ TEST(ImageSet, TakesThePixelSizeOfTheHeaderWhereTheTableHasNone) {
   const std::string star = folder.write("p.star", star_without_pixel_size("1@a.mrcs"));
 
   EXPECT_NEAR(ImageSet::open(star, {}).grid().pixel_size_angstrom, 3.5, 1e-6);  // float in the file
+  expect_fault(check(star), Kind::PixelSizeAssumed, "3.5 angstrom is taken from the header of", 1);
+  EXPECT_EQ(ImageSet::open(star, {}).table().warnings.size(), 1U);
   EXPECT_EQ(ImageSet::open(star, with_pixel_size(2.5)).grid().pixel_size_angstrom, 2.5);
+  EXPECT_THAT(check(star, with_pixel_size(2.5)).inspection.faults,
+              ::testing::Not(Contains(::testing::Field(&DataFault::kind, Kind::PixelSizeAssumed))));
 }
 
 TEST(ImageSet, RefusesAnUnknownPixelSize) {
@@ -290,7 +295,8 @@ TEST(CheckDataSet, FindsAnImageThatStandsTwiceButLetsItBeUsed) {
 
   expect_fault(
       check(star), Kind::DuplicateImage, "p.star:8: image '1@a.mrcs' stands in the table", 1);
-  EXPECT_NO_THROW(ImageSet::open(star, {}));
+  EXPECT_THAT(ImageSet::open(star, {}).table().warnings,
+              ::testing::ElementsAre(HasSubstr("p.star:8: image '1@a.mrcs'")));
 }
 
 TEST(CheckDataSet, FindsPixelSizesThatDiffer) {
