@@ -8,6 +8,9 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
+#include "libcryosip/core/random.hpp"
+#include "libcryosip/discrepancy/likelihood.hpp"
+#include "libcryosip/flow/disc_transfer.hpp"
 #include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/flow/pair_objective.hpp"
 #include "tests/support/simulated_set.hpp"
@@ -208,6 +211,80 @@ TEST_F(Objectives, RefuseScalesThatMakeNoSense) {
     EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients_, scale, {}, 1), Error);
     EXPECT_THROW(PairObjective(data_.model(), renderer_, coefficients_, scale, engine, {}), Error);
   }
+}
+
+TEST(Contrast, IsRefinedToThatOfTheImagesWhileTheFlowRuns) {
+  constexpr double kNoise = 0.005;
+  testing::SimulatedSet data(150, kNoise);
+  data.scale_pixels(2);
+  const auto images = data.images();
+  const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);
+  const FourierRenderer<float> renderer(
+      basis, scattering_of(data.model().atoms(), {}), PixelModel::Bandlimited);
+  SilentProgress progress;
+  const ImageCoefficients coefficients(*images, basis, progress);
+  const Ensemble& truth = data.truth().truth;
+  // Ten per cent off, and warm: neither the start nor the temperature may show in the end.
+  constexpr double kHot = 20;
+  LikelihoodObjective objective(
+      data.model(),
+      renderer,
+      coefficients,
+      {.noise_sigma = 2 * kNoise, .contrast = 2.2, .refine_contrast = true},
+      {},
+      kHot);
+  double contrast = 0;
+  for (int step = 0; step < 40; ++step) {
+    contrast = objective.evaluate(truth, {step, 0}).carried.at(0).second;
+  }
+
+  // Relative standard error of the maximum-likelihood contrast: 1 / sqrt(sum of |C x|^2 / sigma^2).
+  double information = 0;
+  const auto workspace = renderer.workspace();
+  for (std::size_t j = 0; j < images->size(); ++j) {
+    const ImagingCondition condition = images->condition(j);
+    Eigen::Matrix3Xd positions;
+    data.model().positions(truth.coordinates.col(static_cast<Eigen::Index>(j)), positions);
+    Eigen::VectorXf drawn(basis->size());
+    renderer.render(positions, condition.pose, *workspace, drawn);
+    const Eigen::VectorXd transfer = transfer_without_mean(*basis, condition);
+    information += ImageLikelihood(drawn, 2 * transfer, 4 * kNoise * kNoise).fit(drawn).norm;
+  }
+  EXPECT_NEAR(contrast / 2, 1, 4 / std::sqrt(information));
+  EXPECT_LT(4 / std::sqrt(information), 0.03);
+}
+
+TEST(Temperature, SpreadsAPosteriorOverAFifthOfTheEnsembleAndIsOneForFaintImages) {
+  testing::SimulatedSet data(50, 0.002);
+  const auto images = data.images();
+  const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);
+  const FourierRenderer<float> renderer(
+      basis, scattering_of(data.model().atoms(), {}), PixelModel::Bandlimited);
+  SilentProgress progress;
+  const ImageCoefficients coefficients(*images, basis, progress);
+  Ensemble ensemble;
+  ensemble.coordinates.resize(2, 100);
+  ensemble.weights = Eigen::VectorXd::Constant(100, 0.01);
+  RandomStream stream(1, StreamPurpose::Test, 0);
+  for (double& coordinate : ensemble.coordinates.reshaped()) {
+    coordinate = stream.uniform(-2, 2);
+  }
+  const auto chosen = [&](const ImageScale& scale) {
+    return choose_initial_temperature(
+        data.model(), renderer, coefficients, scale, ensemble, progress);
+  };
+  const ImageScale scale{.noise_sigma = 0.002, .contrast = 1};
+  const double temperature = chosen(scale);
+
+  LikelihoodOptions all;
+  all.images_per_step = images->size();
+  LikelihoodObjective objective(data.model(), renderer, coefficients, scale, all, temperature);
+  const FlowEvaluation evaluation = objective.evaluate(ensemble, {});
+
+  EXPECT_GT(temperature, 1);
+  EXPECT_EQ(evaluation.diagnostics.at(1).first, "sipConformationsPerImage");
+  EXPECT_NEAR(evaluation.diagnostics.at(1).second, 20, 0.01);
+  EXPECT_EQ(chosen({.noise_sigma = 1, .contrast = 1}), 1);
 }
 
 TEST(Contrast, AtGivenPosesIsThatOfTheImagesWithItsSign) {
