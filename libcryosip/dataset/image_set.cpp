@@ -118,6 +118,13 @@ double common_pixel_size(const ParticleTable& table,
   for (const StackFile& stack : stacks) {
     if (size == 0 && stack.file != nullptr) {
       size = stack.file->pixel_size_angstrom();
+      if (size > 0) {
+        add_fault(faults,
+                  DataFault::Kind::PixelSizeAssumed,
+                  table.source + ": no pixel size in the STAR file, " +
+                      formats::format_number(size) + " angstrom is taken from the header of " +
+                      stack.resolved + " (or give --angpix)");
+      }
     }
   }
   if (size == 0) {
@@ -133,8 +140,8 @@ double common_pixel_size(const ParticleTable& table,
 }  // namespace
 
 bool DataFault::fatal() const {
-  return kind != Kind::DuplicateImage && kind != Kind::PixelsConstant &&
-         kind != Kind::NotNormalised;
+  return kind != Kind::DuplicateImage && kind != Kind::PixelSizeAssumed &&
+         kind != Kind::PixelsConstant && kind != Kind::NotNormalised;
 }
 
 DataInspection inspect(const ParticleTable& table, const ImageSetOptions& options) {
@@ -200,11 +207,12 @@ ImageSet::ImageSet(ParticleTable table, const ImageSetOptions& options)
     if (fault.fatal()) {
       throw Error(ErrorKind::Input, fault.first);
     }
+    table_.warnings.push_back(fault.first);
   }
 }
 
 ImageSet ImageSet::open(const std::string& star_path, const ImageSetOptions& options) {
-  return {read_particles(formats::read_star(star_path)), options};
+  return {read_particles(formats::read_star(star_path), options.pixel_size_angstrom), options};
 }
 
 ImagingCondition ImageSet::condition(std::size_t index) const {
@@ -234,7 +242,7 @@ DataCheck check_data_set(const std::string& star_path,
                          const ImageSetOptions& options,
                          Progress& progress) {
   DataCheck check;
-  check.table = read_particles(formats::read_star(star_path));
+  check.table = read_particles(formats::read_star(star_path), options.pixel_size_angstrom);
   check.inspection = inspect(check.table, options);
   const ProgressStage stage(progress, "reading images", check.table.records.size());
   double variance_sum = 0;

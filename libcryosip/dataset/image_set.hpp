@@ -29,6 +29,7 @@ struct DataFault {
     BoxDiffers,
     BoxUnusable,
     PixelSizeUnknown,
+    PixelSizeAssumed,  ///< of a stack's header, where programs write 1 when they do not know
     PixelSizeDiffers,
     DuplicateImage,
     PixelsNotFinite,
@@ -64,6 +65,7 @@ DataInspection inspect(const ParticleTable& table, const ImageSetOptions& option
 
 class ImageSet {
  public:
+  /// Faults that let the images be used are added to the table's warnings.
   /// @throws Error(Input) with the first fatal fault
   ImageSet(ParticleTable table, const ImageSetOptions& options);
   /// Reads the STAR file and opens its stacks.

@@ -135,7 +135,7 @@ double pixel_size_of_3_0(const StarTable& particles) {
 
 }  // namespace
 
-ParticleTable read_particles(const StarFile& file) {
+ParticleTable read_particles(const StarFile& file, double pixel_size_angstrom) {
   const StarTable& particles = particle_block(file);
   const StarTable* const optics = file.find("optics");
   const bool is_3_0 = optics == nullptr;
@@ -157,6 +157,11 @@ ParticleTable read_particles(const StarFile& file) {
       throw Error(ErrorKind::Input,
                   file.source + ": no column 'rlnOpticsGroup' in block 'data_" + particles.name() +
                       "', needed beside " + std::to_string(group_rows.size()) + " optics groups");
+    }
+  }
+  if (pixel_size_angstrom > 0) {
+    for (OpticsGroup& group : table.optics_groups) {
+      group.pixel_size_angstrom = pixel_size_angstrom;
     }
   }
 
@@ -228,6 +233,12 @@ ParticleTable read_particles(const StarFile& file) {
       const Quantity& x = origin_in_pixels ? x_pixel : x_angstrom;
       const Quantity& y = origin_in_pixels ? y_pixel : y_angstrom;
       record.pose.shift_angstrom = {-unit * x.value(row, group, 0), -unit * y.value(row, group, 0)};
+      if (!(unit > 0)) {
+        throw Error(ErrorKind::Input,
+                    particles.where(row) +
+                        ": rlnOriginX/Y are in pixels of unknown size, expected "
+                        "rlnImagePixelSize (or give --angpix)");
+      }
     }
     if (table.has_ctf) {
       CtfParameters& ctf = record.ctf;

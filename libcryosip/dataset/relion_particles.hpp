@@ -45,9 +45,11 @@ struct ParticleTable {
 /// need rlnAngleRot, rlnAngleTilt and rlnAnglePsi; a CTF needs rlnDefocusU, rlnVoltage and
 /// rlnSphericalAberration; what RELION silently assumes elsewhere (amplitude contrast 0, origin 0)
 /// is assumed too, with a warning where it changes the images.
+/// @param pixel_size_angstrom  > 0: instead of what the file says, for origins in pixels too
 /// @throws Error(Input) naming file and line: no particle block, a label missing, an unknown optics
-///                      group, an image numbered 0, a value that is not a finite number, no rows
-ParticleTable read_particles(const formats::StarFile& file);
+///                      group, an image numbered 0, a value that is not a finite number, no rows,
+///                      an origin in pixels of unknown size
+ParticleTable read_particles(const formats::StarFile& file, double pixel_size_angstrom = 0);
 
 /// The 3.1 form with one optics group, as five RELION programs accept it: rlnImageName,
 /// rlnMicrographName, poses, origins, CTF, rlnClassNumber 1, rlnRandomSubset alternating 1 and 2.

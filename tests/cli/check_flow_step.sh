@@ -1,0 +1,126 @@
+#!/bin/sh
+# check_flow_step.sh TOOL_DIR TESTDATA: statuses, messages, streams, checkpoints and reproducibility
+# of cryosip-flow-step.
+set -u
+PATH=$1:$PATH
+testdata=$2
+export LC_ALL=C
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+complain() { echo "FAIL: $*" >&2; failed=1; }
+
+cryosip-normal-modes --quiet "$testdata/hinge_dimer.pdb" --modes 2 -o modes.nmd || exit 1
+cat >mixture.star <<'MIXTURE'
+data_sip_mixture
+
+loop_
+_sipWeight #1
+_sipMean1 #2
+_sipMean2 #3
+_sipSigma1 #4
+_sipSigma2 #5
+0.5 -1 0 0.25 0.5
+0.5 1 0 0.25 0.5
+
+MIXTURE
+cryosip-simulate --quiet --no-provenance --model modes.nmd --mixture mixture.star --count 60 \
+  --box 32 --angpix 4.5 --snr 1 -o particles || exit 1
+cryosip-init-particles --quiet --no-provenance --model modes.nmd --count 12 -o start.star || exit 1
+flow="cryosip-flow-step --quiet --no-provenance --images particles.star --images-per-step 10"
+
+# expect STATUS STDERR_PATTERN COMMAND...: one line of standard error, and no output
+expect() {
+  status=$1; pattern=$2; shift 2
+  got=0
+  "$@" >out 2>err </dev/null || got=$?
+  [ "$got" -eq "$status" ] || complain "'$*' gave status $got, expected $status"
+  [ "$(wc -l <err)" -eq 1 ] || complain "'$*' said: $(cat err)"
+  grep -qE "^cryosip-flow-step: error: $pattern" err || complain "'$*' said '$(cat err)', expected /$pattern/"
+  [ ! -s out ] || complain "'$*' wrote to standard output"
+  [ ! -e never.star ] || { complain "'$*' left an output"; rm -f never.star; }
+}
+
+# shellcheck disable=SC2086  # the commands are lists of words
+{
+  for how in '--poses given' '--poses uniform --objective mmd' '--poses uniform --objective energy'; do
+    $flow $how start.star --steps 30 -j 1 -o once.star || complain "$how: failed"
+    cmp -s start.star once.star && complain "$how: nothing moved"
+
+    # The same bytes on any number of threads.
+    $flow $how start.star --steps 30 -j 2 -o threads.star || complain "$how: failed on two threads"
+    cmp once.star threads.star || complain "$how: one thread and two differ"
+
+    # The same bytes in three parts, the last of which takes what is left.
+    $flow $how start.star --steps 10 --schedule-steps 30 -o part1.star || complain "$how: part 1 failed"
+    $flow $how part1.star --steps 10 --schedule-steps 30 -o part2.star || complain "$how: part 2 failed"
+    $flow $how part2.star -o part3.star || complain "$how: part 3 failed"
+    cmp once.star part3.star || complain "$how: three parts differ from the whole"
+  done
+
+  # Another seed, another flow.
+  $flow start.star --steps 30 --seed 2 -o seed.star || complain "another seed failed"
+  $flow start.star --steps 30 -o once.star || complain "failed"
+  if cmp -s once.star seed.star; then complain "another seed gave the same ensemble"; fi
+
+  # A filter: standard input to standard output.
+  $flow --steps 30 <start.star >piped.star || complain "the pipe failed"
+  cmp once.star piped.star || complain "the pipe gave something else than the files"
+  $flow - --steps 30 -o - <start.star | cmp once.star || complain "- gave something else"
+
+  # A row of the log for each step.
+  $flow start.star --steps 4 --log log.star -o logged.star || complain "--log failed"
+  [ "$(grep -c '^[0-9]' log.star)" -eq 4 ] || complain "4 steps gave the log $(cat log.star)"
+  grep -q '^data_sip_flow_log' log.star || complain "the log's block has another name"
+
+  # Ctrl-C: the state is in the checkpoint, there is no output, and going on loses no bit.
+  many=600
+  $flow start.star --steps $many -o whole.star || complain "$many steps failed"
+  cryosip-flow-step --no-provenance --images particles.star --images-per-step 10 start.star \
+    --steps $many -o broken.star 2>err &
+  running=$!
+  tries=0
+  until grep -q flowing err || [ "$tries" -ge 500 ]; do sleep 0.02; tries=$((tries + 1)); done
+  sleep 0.1
+  kill -INT "$running"
+  got=0; wait "$running" || got=$?
+  [ "$got" -eq 130 ] || complain "SIGINT gave $got, expected 130: $(cat err)"
+  [ ! -e broken.star ] || complain "SIGINT left an output"
+  [ -s broken.star.checkpoint ] || complain "SIGINT left no checkpoint"
+  reached=$(sed -n 's/^_sipStep  *//p' broken.star.checkpoint)
+  { [ "${reached:-0}" -gt 0 ] && [ "$reached" -lt $many ]; } || complain "the checkpoint is of step '$reached'"
+  grep -q "stopped after step $reached; go on with cryosip-flow-step broken.star.checkpoint" err ||
+    complain "SIGINT said: $(cat err)"
+  $flow broken.star.checkpoint -o mended.star || complain "the checkpoint was refused"
+  cmp whole.star mended.star || complain "going on from the checkpoint ended elsewhere"
+
+  expect 2 '.*--images' cryosip-flow-step start.star
+  expect 2 "--objective: 'guess' found, expected auto, likelihood, mmd, energy" $flow --objective guess start.star -o never.star
+  expect 2 'the likelihood objective is sound only with given poses' \
+    $flow --poses uniform --objective likelihood start.star -o never.star
+  expect 2 '--steps: -1 found' $flow --steps -1 start.star -o never.star
+  expect 2 'flow: expected a positive step size' $flow --step-size 0 start.star -o never.star
+  expect 2 'flow: expected' $flow --momentum 1 start.star -o never.star
+  expect 2 '.*--temperature' $flow --temperature hot start.star -o never.star
+  expect 2 '.*positional' $flow start.star again.star -o never.star
+  cryosip-normal-modes --quiet "$testdata/hinge_dimer.pdb" --modes 3 -o three.nmd
+  expect 2 'the ensemble has 2 coordinates, the model 3' $flow --model three.nmd start.star -o never.star
+  sed '/rlnAngle/d; s/@\([^ ]*\) \([^ ]*\) [^ ]* [^ ]* [^ ]*/@\1 \2/' particles.star >no_poses.star
+  expect 2 'no_poses.star: poses are to be taken from the images, which have none' \
+    cryosip-flow-step --quiet --images no_poses.star --poses given --objective mmd start.star -o never.star
+  expect 3 '/no/such.star: cannot be opened' $flow /no/such.star -o never.star
+  expect 3 '/no/such.star: ' cryosip-flow-step --quiet --images /no/such.star start.star -o never.star
+  row=$(grep -n '^[0-9]' start.star | head -1 | cut -d : -f 1)
+  sed "${row}s/ / bad/" start.star >bad.star
+  expect 3 "bad.star:$row: block 'sip_conformations', column '_?sipCoordinate1'" $flow bad.star -o never.star
+  row=$(grep -n '@' particles.star | head -1 | cut -d : -f 1)
+  sed "${row}s/@particles/@elsewhere/" particles.star >lost.star
+  expect 3 "lost.star:$row: stack 'elsewhere.mrcs' not found" \
+    cryosip-flow-step --quiet --images lost.star start.star -o never.star
+  expect 3 'standard input: ' $flow -o never.star
+  expect 4 '/no/such/folder/e.star' $flow --steps 1 start.star -o /no/such/folder/e.star
+  got=0; $flow --steps 1 start.star >/dev/full 2>err || got=$?
+  [ "$got" -eq 4 ] || complain "a full disk gave $got, expected 4"
+}
+exit "$failed"

@@ -1,0 +1,95 @@
+#!/bin/sh
+# check_simulate.sh TOOL_DIR TESTDATA: statuses, messages and reproducibility of cryosip-simulate.
+set -u
+PATH=$1:$PATH
+testdata=$2
+export LC_ALL=C
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+complain() { echo "FAIL: $*" >&2; failed=1; }
+
+cryosip-normal-modes --quiet "$testdata/hinge_dimer.pdb" --modes 2 -o modes.nmd || exit 1
+cat >mixture.star <<'MIXTURE'
+data_sip_mixture
+
+loop_
+_sipWeight #1
+_sipMean1 #2
+_sipMean2 #3
+_sipSigma1 #4
+_sipSigma2 #5
+0.5 -1 0 0.25 0.5
+0.5 1 0 0.25 0.5
+
+MIXTURE
+simulate="cryosip-simulate --quiet --no-provenance --model $work/modes.nmd --count 40 --box 32 --angpix 4.5"
+with_mixture="$simulate --mixture $work/mixture.star"
+
+# expect STATUS STDERR_PATTERN COMMAND...: one line of standard error, and no output
+expect() {
+  status=$1; pattern=$2; shift 2
+  got=0
+  "$@" >out 2>err </dev/null || got=$?
+  [ "$got" -eq "$status" ] || complain "'$*' gave status $got, expected $status"
+  [ "$(wc -l <err)" -eq 1 ] || complain "'$*' said: $(cat err)"
+  grep -qE "^cryosip-simulate: error: $pattern" err || complain "'$*' said '$(cat err)', expected /$pattern/"
+  for file in p.mrcs p.star p_truth.star; do
+    [ ! -e "$file" ] || { complain "'$*' left $file"; rm -f "$file"; }
+  done
+}
+
+# shellcheck disable=SC2086  # the commands are lists of words
+{
+  # The same bytes on any number of threads, with the noise scaled to the signal too.
+  mkdir one two
+  (cd one && $with_mixture --snr 0.1 --shift-sigma 3 -j 1 -o p) || complain "simulating failed"
+  (cd two && $with_mixture --snr 0.1 --shift-sigma 3 -j 2 -o p) || complain "simulating failed"
+  for file in p.mrcs p.star p_truth.star; do
+    cmp one/$file two/$file || complain "$file differs between one thread and two"
+  done
+
+  # Another seed, other images; the ensemble that one run wrote is a law and a table for another.
+  mkdir three
+  (cd three && $with_mixture --snr 0.1 --seed 2 -o p) || complain "simulating failed"
+  if cmp -s one/p.mrcs three/p.mrcs; then complain "another seed gave the same images"; fi
+  mkdir four
+  (cd four && $simulate --ensemble ../one/p_truth.star --poses ../one/p.star --ctf ../one/p.star -o p) ||
+    complain "poses, optics and ensemble of another run were refused"
+  grep '@' one/p.star | cut -d ' ' -f 3-13 >poses_one
+  grep '@' four/p.star | cut -d ' ' -f 3-13 >poses_four
+  [ "$(wc -l <poses_one)" -eq 40 ] || complain "expected 40 rows: $(cat poses_one)"
+  # To 1e-6: angles went through a matrix.
+  paste -d ' ' poses_one poses_four | awk '{ for (i = 1; i <= 11; ++i) {
+      d = $i - $(i + 11); if (d < -1e-6 || d > 1e-6) { print; exit 1 } } }' ||
+    complain "poses or optics differ from the table's"
+
+  # Standard input takes the ensemble.
+  mkdir five
+  (cd five && $simulate --ensemble - --poses ../one/p.star --ctf ../one/p.star -o p <../one/p_truth.star) ||
+    complain "standard input was refused"
+  cmp four/p.mrcs five/p.mrcs || complain "standard input gave other images than the file"
+
+  expect 2 'give either --ensemble or --mixture' $simulate -o p
+  expect 2 'give either --ensemble or --mixture' $with_mixture --ensemble one/p_truth.star -o p
+  expect 2 'give either --snr or --noise-sigma' $with_mixture --snr 1 --noise-sigma 1 -o p
+  expect 2 '--snr: expected a positive number' $with_mixture --snr 0 -o p
+  expect 2 '.*--output' $with_mixture
+  expect 2 '.*--snr' $with_mixture --snr much -o p
+  expect 2 "--pixel: 'square' found, expected bandlimited, average, point" $with_mixture --pixel square -o p
+  expect 2 '--count: -1 found' cryosip-simulate --quiet --model modes.nmd --mixture mixture.star --count -1 -o p
+  expect 2 '.*(box|even)' cryosip-simulate --quiet --model modes.nmd --mixture mixture.star --box 33 -o p
+  expect 2 'CTF: the voltage must be positive' $with_mixture --voltage 0 -o p
+  expect 2 'simulation: the smallest defocus' $with_mixture --defocus-min 30000 -o p
+  sed 's/^0.5.*/1 0 0.5/; /Mean2/d; /Sigma2/d' mixture.star | uniq >narrow.star
+  expect 2 'simulation: the distribution has 1 coordinates, the model 2' $simulate --mixture narrow.star -o p
+  expect 3 '/no/such.nmd: ' cryosip-simulate --quiet --model /no/such.nmd --mixture mixture.star -o p
+  expect 3 '/no/such.star: cannot be opened' $simulate --mixture /no/such.star -o p
+  sed '9s/-1/minus/' mixture.star >bad.star
+  expect 3 "bad.star:9: block 'sip_mixture', column '_?sipMean1': 'minus' found" $simulate --mixture bad.star -o p
+  expect 3 '/no/such.star: cannot be opened' $with_mixture --poses /no/such.star -o p
+  expect 3 'mixture.star: no block' $with_mixture --ctf mixture.star -o p
+  expect 4 '/no/such/folder/p.mrcs' $with_mixture -o /no/such/folder/p
+}
+exit "$failed"

@@ -1,0 +1,318 @@
+// The two objectives of images against formulas in double precision and their differences.
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include <gtest/gtest.h>
+
+#include "formats/error.hpp"
+#include "libcryosip/core/parallel.hpp"
+#include "libcryosip/core/random.hpp"
+#include "libcryosip/discrepancy/likelihood.hpp"
+#include "libcryosip/flow/disc_transfer.hpp"
+#include "libcryosip/flow/likelihood_objective.hpp"
+#include "libcryosip/flow/pair_objective.hpp"
+#include "tests/support/simulated_set.hpp"
+
+namespace cryosip {
+namespace {
+
+constexpr double kResolution = 10;
+
+class Objectives : public ::testing::Test {
+ protected:
+  // Noise-free coefficients in double precision, times contrast and CTF, the mean left out.
+  [[nodiscard]] Eigen::VectorXd seen(const Eigen::VectorXd& coordinates,
+                                     const ImagingCondition& condition) const {
+    const ForwardModel forward(
+        data_.model(),
+        std::make_shared<FourierRenderer<double>>(basis_, scattering_, PixelModel::Bandlimited));
+    return without_mean(scale_.contrast * forward.image(coordinates, condition));
+  }
+  [[nodiscard]] Eigen::VectorXd without_mean(Eigen::VectorXd image) const {
+    image(0) = 0;
+    image(basis_->frequencies()) = 0;
+    return image;
+  }
+  [[nodiscard]] Eigen::VectorXd observed(std::size_t index) const {
+    return without_mean(coefficients_.read(index).cast<double>());
+  }
+
+  // Minus the central differences of value(), divided by each conformation's weight.
+  [[nodiscard]] Eigen::MatrixXd descent(
+      const std::function<double(const Eigen::MatrixXd&)>& value) const {
+    constexpr double kStep = 1e-4;
+    Eigen::MatrixXd result(ensemble_.dimension(), ensemble_.size());
+    for (Eigen::Index i = 0; i < ensemble_.size(); ++i) {
+      for (Eigen::Index k = 0; k < ensemble_.dimension(); ++k) {
+        Eigen::MatrixXd up = ensemble_.coordinates;
+        Eigen::MatrixXd down = ensemble_.coordinates;
+        up(k, i) += kStep;
+        down(k, i) -= kStep;
+        result(k, i) = -(value(up) - value(down)) / (2 * kStep) / ensemble_.weights(i);
+      }
+    }
+    return result;
+  }
+
+  testing::SimulatedSet data_;
+  std::unique_ptr<const ImageSet> images_ = data_.images();
+  std::shared_ptr<const FourierDisc> basis_ =
+      std::make_shared<FourierDisc>(images_->grid(), kResolution);
+  Scattering scattering_ = scattering_of(data_.model().atoms(), {});
+  FourierRenderer<float> renderer_{basis_, scattering_, PixelModel::Bandlimited};
+  SilentProgress progress_;
+  ImageCoefficients coefficients_{*images_, basis_, progress_};
+  ImageScale scale_{.noise_sigma = 0.02, .contrast = 0.9};
+  Ensemble ensemble_ = [] {
+    Ensemble ensemble;
+    ensemble.coordinates.resize(2, 4);
+    ensemble.coordinates << -0.5, 0.4, 0.9, -1.1, 0.2, -0.3, 0.5, 0.1;
+    ensemble.weights = Eigen::Vector4d(0.1, 0.2, 0.3, 0.4);
+    return ensemble;
+  }();
+};
+
+TEST_F(Objectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
+  for (const double temperature : {1.0, 3.0}) {
+    LikelihoodOptions options;
+    options.images_per_step = images_->size();
+    options.initial_temperature = temperature;
+    options.negligible_responsibility = 0;
+    LikelihoodObjective objective(
+        data_.model(), renderer_, coefficients_, scale_, options, options.initial_temperature);
+    // -T mean_j log sum_i w_i exp(l_ij / T), l up to the term of y alone.
+    const auto value = [&](const Eigen::MatrixXd& coordinates) {
+      double sum = 0;
+      for (std::size_t j = 0; j < images_->size(); ++j) {
+        const Eigen::VectorXd y = observed(j);
+        double evidence = 0;
+        for (Eigen::Index i = 0; i < coordinates.cols(); ++i) {
+          const Eigen::VectorXd x = seen(coordinates.col(i), images_->condition(j));
+          const double l = -((x - y).squaredNorm() - y.squaredNorm()) /
+                           (2 * scale_.noise_sigma * scale_.noise_sigma);
+          evidence += ensemble_.weights(i) * std::exp(l / temperature);
+        }
+        sum += std::log(evidence);
+      }
+      return -temperature * sum / static_cast<double>(images_->size());
+    };
+
+    const FlowEvaluation result = objective.evaluate(ensemble_, {});
+
+    // Single precision of the drawings and of sums over hundreds of coefficients.
+    const double expected = value(ensemble_.coordinates);
+    EXPECT_NEAR(result.objective, expected, 1e-5 * std::abs(expected));
+    const Eigen::MatrixXd velocity = descent(value) / temperature;
+    EXPECT_LT((result.velocity - velocity).norm(), 1e-3 * velocity.norm());
+  }
+}
+
+TEST_F(Objectives, LikelihoodSkipsOnlyNegligibleShares) {
+  LikelihoodOptions options;
+  options.images_per_step = images_->size();
+  LikelihoodObjective skipping(data_.model(), renderer_, coefficients_, scale_, options, 1);
+  options.negligible_responsibility = 0;
+  LikelihoodObjective thorough(data_.model(), renderer_, coefficients_, scale_, options, 1);
+
+  const Eigen::MatrixXd all = thorough.evaluate(ensemble_, {}).velocity;
+
+  EXPECT_LT((skipping.evaluate(ensemble_, {}).velocity - all).norm(), 1e-3 * all.norm());
+}
+
+TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
+  for (const PoseLaw poses : {PoseLaw::Given, PoseLaw::Uniform}) {
+    for (const PairKernel kernel : {PairKernel::Distance, PairKernel::Gaussian}) {
+      PairObjectiveOptions options;
+      options.kernel = kernel;
+      options.poses = poses;
+      options.seed = 3;
+      const BlockedPairEngine engine;
+      PairObjective objective(data_.model(), renderer_, coefficients_, scale_, engine, options);
+      const FlowMoment moment{7, 0};
+      const NuisanceLaw law(*images_, poses, 3);
+      const auto drawn = [&](const Eigen::MatrixXd& coordinates) {
+        Eigen::MatrixXd x(basis_->size(), coordinates.cols());
+        for (Eigen::Index i = 0; i < coordinates.cols(); ++i) {
+          x.col(i) = seen(coordinates.col(i), law.sample(7, static_cast<std::size_t>(i)));
+        }
+        return x;
+      };
+      Eigen::MatrixXd y(basis_->size(), static_cast<Eigen::Index>(images_->size()));
+      for (std::size_t j = 0; j < images_->size(); ++j) {
+        y.col(static_cast<Eigen::Index>(j)) = observed(j);
+      }
+      // The bandwidth counts in norms of the images drawn but is no part of what is descended.
+      const double rms = std::sqrt(drawn(ensemble_.coordinates).colwise().squaredNorm().mean());
+      const PairKernelOptions pair{.kernel = kernel,
+                                   .bandwidth = options.initial_bandwidth * rms,
+                                   .noise_variance = scale_.noise_sigma * scale_.noise_sigma};
+      const auto value = [&](const Eigen::MatrixXd& coordinates) {
+        return ReferencePairEngine().evaluate(drawn(coordinates), ensemble_.weights, y, pair).value;
+      };
+
+      const FlowEvaluation result = objective.evaluate(ensemble_, moment);
+
+      const double expected = value(ensemble_.coordinates);
+      EXPECT_NEAR(result.objective, expected, 1e-5 * std::abs(expected));
+      const Eigen::MatrixXd velocity = descent(value);
+      EXPECT_LT((result.velocity - velocity).norm(), 1e-3 * velocity.norm());
+    }
+  }
+}
+
+TEST_F(Objectives, ConformationsOfWeightZeroStandStill) {
+  ensemble_.weights = Eigen::Vector4d(0.3, 0, 0.3, 0.4);
+  LikelihoodObjective likelihood(data_.model(), renderer_, coefficients_, scale_, {}, 1);
+  const BlockedPairEngine engine;
+  PairObjective pairs(data_.model(), renderer_, coefficients_, scale_, engine, {});
+
+  for (FlowObjective* objective :
+       {static_cast<FlowObjective*>(&likelihood), static_cast<FlowObjective*>(&pairs)}) {
+    const FlowEvaluation result = objective->evaluate(ensemble_, {});
+    EXPECT_TRUE(result.velocity.allFinite());
+    EXPECT_EQ(result.velocity.col(1), Eigen::VectorXd::Zero(2));
+    EXPECT_GT(result.velocity.col(0).norm(), 0);
+  }
+}
+
+TEST_F(Objectives, GiveTheSameBitsOnAnyNumberOfThreads) {
+  const BlockedPairEngine engine;
+  const auto evaluate = [&](std::size_t threads, bool likelihood) {
+    const ThreadLimit limit(threads);
+    if (likelihood) {
+      return LikelihoodObjective(data_.model(), renderer_, coefficients_, scale_, {}, 1)
+          .evaluate(ensemble_, {});
+    }
+    return PairObjective(data_.model(), renderer_, coefficients_, scale_, engine, {})
+        .evaluate(ensemble_, {});
+  };
+  for (const bool likelihood : {true, false}) {
+    const FlowEvaluation one = evaluate(1, likelihood);
+    const FlowEvaluation two = evaluate(2, likelihood);
+    EXPECT_EQ(one.velocity, two.velocity);
+    EXPECT_EQ(one.objective, two.objective);
+  }
+}
+
+TEST_F(Objectives, LikelihoodNeedsPoses) {
+  const auto images = data_.images_without_poses();
+  const ImageCoefficients coefficients(*images, basis_, progress_);
+
+  EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients, scale_, {}, 1), Error);
+}
+
+TEST_F(Objectives, RefuseScalesThatMakeNoSense) {
+  const BlockedPairEngine engine;
+  for (const ImageScale& scale : {ImageScale{.noise_sigma = -1},
+                                  ImageScale{.contrast = 0},
+                                  ImageScale{.contrast = std::nan("")}}) {
+    EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients_, scale, {}, 1), Error);
+    EXPECT_THROW(PairObjective(data_.model(), renderer_, coefficients_, scale, engine, {}), Error);
+  }
+}
+
+TEST(Contrast, IsRefinedToThatOfTheImagesWhileTheFlowRuns) {
+  constexpr double kNoise = 0.005;
+  testing::SimulatedSet data(150, kNoise);
+  data.scale_pixels(2);
+  const auto images = data.images();
+  const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);
+  const FourierRenderer<float> renderer(
+      basis, scattering_of(data.model().atoms(), {}), PixelModel::Bandlimited);
+  SilentProgress progress;
+  const ImageCoefficients coefficients(*images, basis, progress);
+  const Ensemble& truth = data.truth().truth;
+  // Ten per cent off, and warm: neither the start nor the temperature may show in the end.
+  constexpr double kHot = 20;
+  LikelihoodObjective objective(
+      data.model(),
+      renderer,
+      coefficients,
+      {.noise_sigma = 2 * kNoise, .contrast = 2.2, .refine_contrast = true},
+      {},
+      kHot);
+  double contrast = 0;
+  for (int step = 0; step < 40; ++step) {
+    contrast = objective.evaluate(truth, {step, 0}).carried.at(0).second;
+  }
+
+  // Relative standard error of the maximum-likelihood contrast: 1 / sqrt(sum of |C x|^2 / sigma^2).
+  double information = 0;
+  const auto workspace = renderer.workspace();
+  for (std::size_t j = 0; j < images->size(); ++j) {
+    const ImagingCondition condition = images->condition(j);
+    Eigen::Matrix3Xd positions;
+    data.model().positions(truth.coordinates.col(static_cast<Eigen::Index>(j)), positions);
+    Eigen::VectorXf drawn(basis->size());
+    renderer.render(positions, condition.pose, *workspace, drawn);
+    const Eigen::VectorXd transfer = transfer_without_mean(*basis, condition);
+    information += ImageLikelihood(drawn, 2 * transfer, 4 * kNoise * kNoise).fit(drawn).norm;
+  }
+  EXPECT_NEAR(contrast / 2, 1, 4 / std::sqrt(information));
+  EXPECT_LT(4 / std::sqrt(information), 0.03);
+}
+
+TEST(Temperature, SpreadsAPosteriorOverAFifthOfTheEnsembleAndIsOneForFaintImages) {
+  testing::SimulatedSet data(50, 0.002);
+  const auto images = data.images();
+  const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);
+  const FourierRenderer<float> renderer(
+      basis, scattering_of(data.model().atoms(), {}), PixelModel::Bandlimited);
+  SilentProgress progress;
+  const ImageCoefficients coefficients(*images, basis, progress);
+  Ensemble ensemble;
+  ensemble.coordinates.resize(2, 100);
+  ensemble.weights = Eigen::VectorXd::Constant(100, 0.01);
+  RandomStream stream(1, StreamPurpose::Test, 0);
+  for (double& coordinate : ensemble.coordinates.reshaped()) {
+    coordinate = stream.uniform(-2, 2);
+  }
+  const auto chosen = [&](const ImageScale& scale) {
+    return choose_initial_temperature(
+        data.model(), renderer, coefficients, scale, ensemble, progress);
+  };
+  const ImageScale scale{.noise_sigma = 0.002, .contrast = 1};
+  const double temperature = chosen(scale);
+
+  LikelihoodOptions all;
+  all.images_per_step = images->size();
+  LikelihoodObjective objective(data.model(), renderer, coefficients, scale, all, temperature);
+  const FlowEvaluation evaluation = objective.evaluate(ensemble, {});
+
+  EXPECT_GT(temperature, 1);
+  EXPECT_EQ(evaluation.diagnostics.at(1).first, "sipConformationsPerImage");
+  EXPECT_NEAR(evaluation.diagnostics.at(1).second, 20, 0.01);
+  EXPECT_EQ(chosen({.noise_sigma = 1, .contrast = 1}), 1);
+}
+
+TEST(Contrast, AtGivenPosesIsThatOfTheImagesWithItsSign) {
+  testing::SimulatedSet data(12, 0);
+  data.scale_pixels(-2.5F);
+  const auto images = data.images();
+  const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);
+  const FourierRenderer<float> renderer(
+      basis, scattering_of(data.model().atoms(), {}), PixelModel::Bandlimited);
+  SilentProgress progress;
+  const ImageCoefficients coefficients(*images, basis, progress);
+  // One image after the other, each against its own conformation: exact but for single precision.
+  for (Eigen::Index i = 0; i < 3; ++i) {
+    ParticleTable table = data.truth().particles;
+    table.records = {table.records[static_cast<std::size_t>(i)]};
+    table.where.resize(1);
+    const ImageSet one(table, {});
+    const ImageCoefficients of_one(one, basis, progress);
+    Ensemble ensemble;
+    ensemble.coordinates = data.truth().truth.coordinates.col(i);
+    ensemble.weights = Eigen::VectorXd::Ones(1);
+
+    EXPECT_NEAR(
+        estimate_contrast_at_given_poses(data.model(), renderer, of_one, ensemble, progress),
+        -2.5,
+        1e-4);
+  }
+}
+
+}  // namespace
+}  // namespace cryosip
