@@ -40,7 +40,7 @@ std::string gzip(const std::string& text) {
   return bytes;
 }
 
-const std::string kPdb =
+const std::string pdb_text =
     "HEADER    TEST\n"
     "MODEL        1\n"
     "ATOM      1  N   ALA A   1      11.104   6.134  -6.504  1.00 10.50           N\n"
@@ -55,7 +55,7 @@ const std::string kPdb =
     "ENDMDL\n"
     "END\n";
 
-const std::string kMmcif =
+const std::string mmcif_text =
     "# comment\n"
     "data_TEST\n#\nloop_\n_atom_site.group_PDB\n_atom_site.id\n_atom_site.type_symbol\n"
     "_atom_site.label_atom_id\n_atom_site.label_alt_id\n_atom_site.label_comp_id\n"
@@ -67,7 +67,7 @@ const std::string kMmcif =
     "ATOM 2 P P . DA B 2 1 B 4 5 6 0.5 30.0 -2 YY 1\n#\n";
 
 TEST(AtomicModel, ReadsPdb) {
-  const TemporaryFile file("x.pdb", kPdb);
+  const TemporaryFile file("x.pdb", pdb_text);
 
   const AtomicModel model = read_atomic_model(file.path());
 
@@ -89,7 +89,7 @@ TEST(AtomicModel, ReadsPdb) {
 }
 
 TEST(AtomicModel, ReadsMmcifWithTheAuthorsNames) {
-  const TemporaryFile file("wrong_ending.pdb", kMmcif);
+  const TemporaryFile file("wrong_ending.pdb", mmcif_text);
 
   const AtomicModel model = read_atomic_model(file.path());
 
@@ -103,8 +103,8 @@ TEST(AtomicModel, ReadsMmcifWithTheAuthorsNames) {
 }
 
 TEST(AtomicModel, ReadsGzippedFilesWhateverTheirName) {
-  const TemporaryFile pdb("x.pdb", gzip(kPdb));
-  const TemporaryFile cif("x.cif.gz", gzip(kMmcif));
+  const TemporaryFile pdb("x.pdb", gzip(pdb_text));
+  const TemporaryFile cif("x.cif.gz", gzip(mmcif_text));
 
   EXPECT_EQ(read_atomic_model(pdb.path()).atoms.size(), 4U);
   EXPECT_EQ(read_atomic_model(cif.path()).atoms.size(), 2U);
@@ -166,7 +166,7 @@ TEST(AtomicModel, RefusesWhatHoldsNoAtoms) {
       {"data_x\n_cell.length_a 1\n", "found no atom"},
       {"data_x\nloop_\n_a.b\n'open\n", ":4:6: unterminated 'string'"},
       {"data_x\n_a.b\n", ""},
-      {gzip(kPdb).substr(0, 100), "found a damaged or truncated gzip file"},
+      {gzip(pdb_text).substr(0, 100), "found a damaged or truncated gzip file"},
       {std::string(3000, '\0'), "found no atom"},
       {"ATOM      1  N   ALA A   1      11.104   6.134\n", ""}};
   for (const auto& [bytes, message] : cases) {

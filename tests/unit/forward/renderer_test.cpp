@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include <Eigen/Geometry>
 #include <gtest/gtest.h>
@@ -106,7 +107,7 @@ TEST_P(AdjointTest, AgreesWithCentralDifferencesInEveryArgument) {
     EXPECT_NEAR(gradient.shift(axis), expected, 1e-5 * gradient.shift.norm()) << "shift " << axis;
   }
   if (with_ctf) {
-    const std::tuple<Ctf::Parameter, double*, double> parameters[] = {
+    const std::vector<std::tuple<Ctf::Parameter, double*, double>> parameters = {
         {Ctf::DefocusU, &optics.defocus_u_angstrom, 1},
         {Ctf::DefocusV, &optics.defocus_v_angstrom, 1},
         {Ctf::DefocusAngle, &optics.defocus_angle_degree, 0.01},
