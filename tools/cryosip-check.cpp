@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "formats/star.hpp"
-#include "libcryosip/dataset/image_set.hpp"
+#include "libcryosip/dataset/data_check.hpp"
 #include "tools/cli/data_options.hpp"
 #include "tools/cli/streams.hpp"
 #include "tools/cli/tool.hpp"
