@@ -2,7 +2,8 @@
 #include <iostream>
 
 #include "formats/star.hpp"
-#include "libcryosip/dataset/image_set.hpp"
+#include "libcryosip/dataset/data_check.hpp"
+#include "tools/cli/data_options.hpp"
 #include "tools/cli/streams.hpp"
 #include "tools/cli/tool.hpp"
 
@@ -63,11 +64,8 @@ formats::StarFile report(const DataCheck& check, std::vector<std::string> commen
 }
 
 cli::ExitStatus run(const cli::Invocation& invocation) {
-  ImageSetOptions options;
-  options.image_directory = invocation.text("datadir");
-  options.pixel_size_angstrom = invocation.options["angpix"].as<double>();
-  const DataCheck check =
-      check_data_set(invocation.text("PARTICLES"), options, invocation.progress);
+  const DataCheck check = check_data_set(
+      invocation.text("PARTICLES"), cli::image_set_options(invocation), invocation.progress);
   if (check.cancelled) {
     return cli::ExitStatus::Interrupted;
   }
@@ -109,13 +107,8 @@ cli::Tool tool() {
   tool.options.add_options()  //
       ("output,o",
        po::value<std::string>()->default_value("-")->value_name("FILE"),
-       "where to write the report; - is standard output")  //
-      ("datadir",
-       po::value<std::string>()->default_value("")->value_name("DIR"),
-       "where stacks lie that are not where the STAR file says")  //
-      ("angpix",
-       po::value<double>()->default_value(0)->value_name("A"),
-       "pixel size in angstrom instead of the files'; 0: the files'");
+       "where to write the report; - is standard output");
+  tool.groups.push_back(cli::data_option_group());
   tool.examples = {{"Before hours of work", "cryosip-check run_data.star"}};
   tool.see_also = {"cryosip-flow-step(1)"};
   tool.run = run;

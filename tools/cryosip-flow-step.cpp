@@ -6,6 +6,7 @@
 
 #include "formats/star.hpp"
 #include "libcryosip/flow/image_flow.hpp"
+#include "tools/cli/data_options.hpp"
 #include "tools/cli/imaging_options.hpp"
 #include "tools/cli/streams.hpp"
 #include "tools/cli/tool.hpp"
@@ -78,10 +79,8 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
   const ImageFlowOptions options = flow_options(invocation, ensemble);
   ensemble.seed = options.seed;
   const auto model = load_conformation_model(ensemble.model);
-  ImageSetOptions data;
-  data.image_directory = invocation.text("datadir");
-  data.pixel_size_angstrom = invocation.options["angpix"].as<double>();
-  const ImageSet images = ImageSet::open(invocation.text("images"), data);
+  const ImageSet images =
+      ImageSet::open(invocation.text("images"), cli::image_set_options(invocation));
   for (const std::string& warning : images.table().warnings) {
     invocation.progress.warn(warning);
   }
@@ -167,20 +166,14 @@ cli::Tool tool() {
       ("model",
        po::value<std::string>()->value_name("FILE"),
        "normal modes (NMD); by default the ensemble's own");
-  po::options_description data("Data");
-  data.add_options()  //
-      ("datadir",
-       po::value<std::string>()->default_value("")->value_name("DIR"),
-       "where stacks lie that are not where the STAR file says")  //
-      ("angpix",
-       po::value<double>()->default_value(0)->value_name("A"),
-       "pixel size in angstrom instead of the files'; 0: the files'")  //
+  po::options_description meaning("What the images' values mean");
+  meaning.add_options()  //
       ("noise-sigma",
        po::value<double>()->value_name("SIGMA"),
        "standard deviation of a pixel's noise; by default measured outside the circle")  //
       ("contrast",
        po::value<double>()->value_name("C"),
-       "image = C * drawing + noise; by default estimated")  //
+       "image = C * drawing + noise; by default estimated, and refined by the likelihood")  //
       ("resolution",
        po::value<double>()->default_value(0)->value_name("A"),
        "finest detail compared, in angstrom; 0: where the drawing fades, at most 6");
@@ -197,7 +190,9 @@ cli::Tool tool() {
        "images a step looks at; 0: 48 for the likelihood, 4000 otherwise")  //
       ("temperature",
        po::value<double>()->default_value(defaults.likelihood.initial_temperature)->value_name("T"),
-       "first temperature of the likelihood, cooled to 1")  //
+       "first temperature of the likelihood, cooled to 1; 0: where an image's posterior spreads "
+       "over a "
+       "fifth of the ensemble")  //
       ("bandwidth-start",
        po::value<double>()->default_value(defaults.pairs.initial_bandwidth)->value_name("H"),
        "first bandwidth of the Gaussian kernel, in RMS norms of the noise-free images")  //
@@ -223,7 +218,7 @@ cli::Tool tool() {
        "cosine decay of the step down to this share; 1: no decay")  //
       ("plain-steps", "follow the velocity as it is, not divided by its running RMS");
   for (const po::options_description& group :
-       {data, objective, pace, cli::imaging_option_group()}) {
+       {cli::data_option_group(), meaning, objective, pace, cli::imaging_option_group()}) {
     tool.groups.push_back(group);
   }
   tool.uses_randomness = true;

@@ -81,7 +81,7 @@ cli::Tool tool() {
        "how many conformations")  //
       ("distribution",
        po::value<std::string>()->default_value("uniform")->value_name("LAW"),
-       "uniform, gaussian, or a STAR file with a mixture")  //
+       "uniform, gaussian, or a STAR file with a mixture (block sip_mixture)")  //
       ("scale",
        po::value<double>()->default_value(defaults.scale)->value_name("S"),
        "half width of uniform or standard deviation of gaussian, in units of the coordinates");

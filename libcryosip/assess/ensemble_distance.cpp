@@ -54,6 +54,25 @@ double mean_distance(const Eigen::MatrixXd& a,
   });
 }
 
+// On the line the energy distance is 2 integral (F - G)^2, F and G the distribution functions.
+double energy_distance_1d(const Eigen::VectorXd& a,
+                          const Eigen::VectorXd& a_weights,
+                          const Eigen::VectorXd& b,
+                          const Eigen::VectorXd& b_weights) {
+  Eigen::VectorXd points(a.size() + b.size());
+  points << a, b;
+  Eigen::VectorXd steps(points.size());
+  steps << a_weights, -b_weights;
+  const std::vector<Index> order = ascending(points);
+  double difference = 0;
+  double integral = 0;
+  for (std::size_t i = 0; i + 1 < order.size(); ++i) {
+    difference += steps(order[i]);
+    integral += difference * difference * (points(order[i + 1]) - points(order[i]));
+  }
+  return 2 * integral;
+}
+
 }  // namespace
 
 double wasserstein_1d(const Eigen::VectorXd& a,
@@ -99,6 +118,9 @@ double energy_distance(const Eigen::MatrixXd& a,
     throw Error(ErrorKind::Usage,
                 "points of " + std::to_string(a.rows()) + " and of " + std::to_string(b.rows()) +
                     " coordinates have no distance");
+  }
+  if (a.rows() == 1) {
+    return energy_distance_1d(a.transpose(), u, b.transpose(), v);
   }
   const double distance =
       2 * mean_distance(a, u, b, v) - mean_distance(a, u, a, u) - mean_distance(b, v, b, v);

@@ -18,7 +18,8 @@ double wasserstein_1d(const Eigen::VectorXd& a,
 /// Energy distance of two weighted point sets taken as discrete measures,
 /// 2 E|a-b| - E|a-a'| - E|b-b'| over independent draws (paper equation 9); >= 0, zero for equal
 /// measures.  Points are columns.
-/// Cost: O((m + n)^2 K), threaded, the same bits on any number of threads.
+/// Cost: O((m + n) log(m + n)) for one coordinate, else O((m + n)^2 K), threaded, the same bits on
+/// any number of threads.
 double energy_distance(const Eigen::MatrixXd& a,
                        const Eigen::VectorXd& a_weights,
                        const Eigen::MatrixXd& b,

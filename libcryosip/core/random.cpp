@@ -37,7 +37,7 @@ std::uint32_t RandomStream::bits() {
 double RandomStream::uniform() {
   const std::uint64_t high = bits() >> 5U;  // 27 bits
   const std::uint64_t low = bits() >> 6U;   // 26 bits
-  const double steps = static_cast<double>((high << 26U) | low);
+  const auto steps = static_cast<double>((high << 26U) | low);
   return (steps + 0.5) * 0x1p-53;
 }
 

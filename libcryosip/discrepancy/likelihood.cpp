@@ -14,11 +14,9 @@ ImageLikelihood::ImageLikelihood(const Eigen::VectorXf& observed,
   filtered_ = (twice.cwiseProduct(observed.cast<double>()) / noise_variance).cast<float>();
 }
 
-double ImageLikelihood::log_likelihood(const Eigen::Ref<const Eigen::VectorXf>& simulated) const {
-  const float doubled =
-      (simulated.array() * (2 * filtered_.array() - transfer_squared_.array() * simulated.array()))
-          .sum();
-  return 0.5 * static_cast<double>(doubled);
+ImageLikelihood::Fit ImageLikelihood::fit(
+    const Eigen::Ref<const Eigen::VectorXf>& simulated) const {
+  return {simulated.dot(filtered_), simulated.cwiseAbs2().dot(transfer_squared_)};
 }
 
 void ImageLikelihood::gradient(const Eigen::Ref<const Eigen::VectorXf>& simulated,

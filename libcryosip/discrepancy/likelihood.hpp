@@ -19,8 +19,18 @@ class ImageLikelihood {
                   const Eigen::VectorXd& transfer,
                   double noise_variance);
 
-  /// -(|C x|^2 - 2 <C x, y>) / (2 sigma^2): log p(y|x) up to a term of y alone.
-  [[nodiscard]] double log_likelihood(const Eigen::Ref<const Eigen::VectorXf>& simulated) const;
+  /// <C x, y> / sigma^2 and |C x|^2 / sigma^2.
+  struct Fit {
+    double overlap = 0;
+    double norm = 0;
+
+    /// -|y - C x|^2 / (2 sigma^2): log p(y|x), up to a term of y alone.
+    [[nodiscard]] double log_likelihood() const { return overlap - norm / 2; }
+  };
+  [[nodiscard]] Fit fit(const Eigen::Ref<const Eigen::VectorXf>& simulated) const;
+  [[nodiscard]] double log_likelihood(const Eigen::Ref<const Eigen::VectorXf>& simulated) const {
+    return fit(simulated).log_likelihood();
+  }
   /// factor * C (y - C x) / sigma^2: factor times the gradient of log p(y|x) by x.
   void gradient(const Eigen::Ref<const Eigen::VectorXf>& simulated,
                 double factor,

@@ -58,6 +58,8 @@ class ReferencePairEngine final : public PairEngine {
                                     const Eigen::MatrixXf& observed,
                                     const PairKernelOptions& options) const override;
   /// As above for images in double precision.
+  // NOLINTNEXTLINE(readability-convert-member-functions-to-static): an overload, called like the
+  // other
   [[nodiscard]] PairResult evaluate(const Eigen::MatrixXd& simulated,
                                     const Eigen::VectorXd& weights,
                                     const Eigen::MatrixXd& observed,

@@ -10,7 +10,9 @@
 namespace cryosip {
 namespace {
 
-constexpr const char* kMeanSquareLabel = "sipVelocityMeanSquare";
+std::string mean_square_label(Eigen::Index coordinate) {
+  return "sipVelocityMeanSquare" + std::to_string(coordinate + 1);
+}
 
 // Momentum and running velocities, taken from and given back to the ensemble's file.
 class Integrator {
@@ -21,11 +23,7 @@ class Integrator {
                     : Eigen::MatrixXd::Zero(ensemble.dimension(), ensemble.size());
     mean_square_ = Eigen::VectorXd::Zero(ensemble.dimension());
     for (Eigen::Index k = 0; k < ensemble.dimension(); ++k) {
-      for (const auto& [label, value] : ensemble.flow.values) {
-        if (label == kMeanSquareLabel + std::to_string(k + 1)) {
-          mean_square_(k) = value;
-        }
-      }
+      mean_square_(k) = ensemble.flow.carried(mean_square_label(k)).value_or(0);
     }
   }
 
@@ -52,11 +50,8 @@ class Integrator {
  private:
   void store(Ensemble& ensemble) const {
     ensemble.flow.momentum = momentum_;
-    auto& values = ensemble.flow.values;
-    std::erase_if(values,
-                  [](const auto& entry) { return entry.first.starts_with(kMeanSquareLabel); });
     for (Eigen::Index k = 0; k < mean_square_.size(); ++k) {
-      values.emplace_back(kMeanSquareLabel + std::to_string(k + 1), mean_square_(k));
+      ensemble.flow.carry(mean_square_label(k), mean_square_(k));
     }
   }
 
@@ -100,6 +95,21 @@ bool schedule_under_way(const Ensemble& ensemble, const std::string& objective_d
          ensemble.objective == objective_description;
 }
 
+void begin_schedule(Ensemble& ensemble,
+                    const FlowObjective& objective,
+                    const FlowOptions& options) {
+  if (schedule_under_way(ensemble, objective.description())) {
+    return;
+  }
+  FlowProgress& flow = ensemble.flow;
+  flow.schedule_begin = flow.step;
+  flow.schedule_end =
+      flow.step + (options.schedule_steps > 0 ? options.schedule_steps : options.steps);
+  flow.momentum.resize(0, 0);
+  flow.values.clear();
+  ensemble.objective = objective.description();
+}
+
 FlowResult run_flow(Ensemble& ensemble,
                     FlowObjective& objective,
                     const FlowOptions& options,
@@ -107,15 +117,7 @@ FlowResult run_flow(Ensemble& ensemble,
                     const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
   check(options, ensemble);
   FlowProgress& flow = ensemble.flow;
-  if (!schedule_under_way(ensemble, objective.description())) {
-    const std::int64_t length = options.schedule_steps > 0 ? options.schedule_steps : options.steps;
-    flow.schedule_begin = flow.step;
-    flow.schedule_end = flow.step + length;
-    flow.momentum.resize(0, 0);
-    std::erase_if(flow.values,
-                  [](const auto& entry) { return entry.first.starts_with(kMeanSquareLabel); });
-    ensemble.objective = objective.description();
-  }
+  begin_schedule(ensemble, objective, options);
   const std::int64_t steps = std::min(options.steps, flow.schedule_end - flow.step);
   Integrator integrator(options.integrator, ensemble);
 
@@ -133,6 +135,9 @@ FlowResult run_flow(Ensemble& ensemble,
     }
     const double step_size = decayed(options.integrator, fraction);
     integrator.step(ensemble, evaluation.velocity, step_size, behind);
+    for (const auto& [label, value] : evaluation.carried) {
+      flow.carry(label, value);
+    }
     ++flow.step;
     ++result.steps_done;
     progress.advance(static_cast<std::size_t>(result.steps_done));

@@ -65,6 +65,10 @@ FlowResult run_flow(Ensemble& ensemble,
                     Progress& progress,
                     const std::function<void(const Ensemble&, const FlowRecord&)>& after_step);
 
+/// Begins a new schedule on the ensemble, momentum and carried values cleared, unless one of this
+/// objective is under way.  run_flow() does it by itself.
+void begin_schedule(Ensemble& ensemble, const FlowObjective& objective, const FlowOptions& options);
+
 /// Whether a schedule of this objective is under way.
 bool schedule_under_way(const Ensemble& ensemble, const std::string& objective_description);
 

@@ -6,28 +6,14 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/units.hpp"
+#include "libcryosip/dataset/background.hpp"
 
 namespace cryosip {
 namespace {
 
 constexpr const char* kNoiseLabel = "sipNoiseSigma";
-constexpr const char* kContrastLabel = "sipContrast";
+constexpr const char* kTemperatureLabel = "sipInitialTemperature";
 constexpr double kFinestDefaultAngstrom = 6;
-
-std::optional<double> stored(const Ensemble& ensemble, const std::string& label) {
-  for (const auto& [name, value] : ensemble.flow.values) {
-    if (name == label) {
-      return value;
-    }
-  }
-  return std::nullopt;
-}
-
-void store(Ensemble& ensemble, const std::string& label, double value) {
-  auto& values = ensemble.flow.values;
-  std::erase_if(values, [&](const auto& entry) { return entry.first == label; });
-  values.emplace_back(label, value);
-}
 
 // Where the widest-drawn atoms still carry signal: exp(-b q^2 / 4) = 2 %.
 double default_resolution(const Scattering& scattering) {
@@ -107,19 +93,27 @@ class ImageFlow {
   FlowResult run(Ensemble& ensemble,
                  Progress& progress,
                  const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
-    const ImageScale scale = image_scale(ensemble, progress);
+    const bool goes_on =
+        schedule_under_way(ensemble, is_likelihood() ? describe(likelihood_) : describe(pairs_));
+    const ImageScale scale = image_scale(ensemble, goes_on, progress);
+    const double temperature =
+        is_likelihood() ? initial_temperature(ensemble, goes_on, scale, progress) : 1;
     const BlockedPairEngine engine;
     std::unique_ptr<FlowObjective> objective;
     if (is_likelihood()) {
       objective = std::make_unique<LikelihoodObjective>(
-          model_, *renderer_, *coefficients_, scale, likelihood_);
+          model_, *renderer_, *coefficients_, scale, likelihood_, temperature);
     } else {
       objective = std::make_unique<PairObjective>(
           model_, *renderer_, *coefficients_, scale, engine, pairs_);
     }
     progress.note("objective: " + objective->description());
-    store(ensemble, kNoiseLabel, scale.noise_sigma);
-    store(ensemble, kContrastLabel, scale.contrast);
+    begin_schedule(ensemble, *objective, options_.flow);
+    ensemble.flow.carry(kNoiseLabel, scale.noise_sigma);
+    ensemble.flow.carry(kContrastLabel, scale.contrast);
+    if (is_likelihood()) {
+      ensemble.flow.carry(kTemperatureLabel, temperature);
+    }
     return run_flow(ensemble, *objective, options_.flow, progress, after_step);
   }
 
@@ -128,12 +122,27 @@ class ImageFlow {
     return choice_.objective == ObjectiveKind::Likelihood;
   }
 
-  ImageScale image_scale(const Ensemble& ensemble, Progress& progress) {
-    const bool goes_on =
-        schedule_under_way(ensemble, is_likelihood() ? describe(likelihood_) : describe(pairs_));
+  double initial_temperature(const Ensemble& ensemble,
+                             bool goes_on,
+                             const ImageScale& scale,
+                             Progress& progress) {
+    if (likelihood_.initial_temperature > 0) {
+      return likelihood_.initial_temperature;
+    }
+    if (const auto known = ensemble.flow.carried(kTemperatureLabel); goes_on && known) {
+      return *known;
+    }
+    const double chosen =
+        choose_initial_temperature(model_, *renderer_, *coefficients_, scale, ensemble, progress);
+    progress.note("initial temperature: " + shown(chosen) + " (chosen)");
+    return chosen;
+  }
+
+  ImageScale image_scale(const Ensemble& ensemble, bool goes_on, Progress& progress) {
     ImageScale scale;
+    scale.refine_contrast = !options_.contrast;
     const auto known = [&](const std::optional<double>& given, const char* label) {
-      return given ? given : (goes_on ? stored(ensemble, label) : std::nullopt);
+      return given ? given : (goes_on ? ensemble.flow.carried(label) : std::nullopt);
     };
     const auto say = [&](const char* what, double value, bool estimated) {
       progress.note(std::string(what) + ": " + shown(value) +

@@ -17,8 +17,46 @@ struct ImageShare {
   Eigen::MatrixXd pull;  // (coordinates, conformations): sum of r J^T C (y - C x) / sigma^2
   double log_evidence = 0;
   double effective_conformations = 0;  // 1 / sum r^2
+  // Posterior means, at temperature 1, of <C x, y> and |C x|^2, both over sigma^2.
+  ImageLikelihood::Fit fit;
   std::size_t gradients = 0;
 };
+
+ImageLikelihood likelihood_of(const ImageCoefficients& images,
+                              std::size_t image,
+                              const ImagingCondition& condition,
+                              const ImageScale& scale) {
+  return {images.read(image),
+          scale.contrast * transfer_without_mean(images.basis(), condition),
+          scale.noise_sigma * scale.noise_sigma};
+}
+
+// Every conformation as one image would show it.
+struct Drawings {
+  Eigen::MatrixXf images;           // (coefficients, conformations), without the CTF
+  Eigen::VectorXd log_likelihoods;  // (conformations)
+  Eigen::VectorXd overlaps;         // (conformations): <C x, y> / sigma^2
+};
+
+Drawings draw_all(const ConformationModel& model,
+                  const Renderer<float>& renderer,
+                  const Ensemble& ensemble,
+                  const ImagingCondition& condition,
+                  const ImageLikelihood& likelihood) {
+  Drawings drawings{Eigen::MatrixXf(renderer.basis().size(), ensemble.size()),
+                    Eigen::VectorXd(ensemble.size()),
+                    Eigen::VectorXd(ensemble.size())};
+  const auto workspace = renderer.workspace();
+  Eigen::Matrix3Xd positions;
+  for (Eigen::Index i = 0; i < ensemble.size(); ++i) {
+    model.positions(ensemble.coordinates.col(i), positions);
+    renderer.render(positions, condition.pose, *workspace, drawings.images.col(i));
+    const ImageLikelihood::Fit fit = likelihood.fit(drawings.images.col(i));
+    drawings.log_likelihoods(i) = fit.log_likelihood();
+    drawings.overlaps(i) = fit.overlap;
+  }
+  return drawings;
+}
 
 }  // namespace
 
@@ -26,12 +64,14 @@ LikelihoodObjective::LikelihoodObjective(const ConformationModel& model,
                                          const Renderer<float>& renderer,
                                          const ImageCoefficients& images,
                                          const ImageScale& scale,
-                                         const LikelihoodOptions& options)
+                                         const LikelihoodOptions& options,
+                                         double initial_temperature)
     : model_(model),
       renderer_(renderer),
       images_(images),
       scale_(scale),
       options_(options),
+      initial_temperature_(initial_temperature),
       batches_(images.images().size(), options.images_per_step, options.seed) {
   if (!images.images().has_poses()) {
     throw Error(ErrorKind::Usage,
@@ -39,7 +79,7 @@ LikelihoodObjective::LikelihoodObjective(const ConformationModel& model,
                     ": the likelihood objective needs a pose for every image (rlnAngleRot, "
                     "rlnAngleTilt, rlnAnglePsi)");
   }
-  if (!(options.initial_temperature >= 1) || !(options.cooling_share > 0) ||
+  if (!(initial_temperature >= 1) || !(options.cooling_share > 0) ||
       !(options.cooling_share <= 1) || !(scale.noise_sigma > 0) || !std::isfinite(scale.contrast) ||
       scale.contrast == 0) {
     throw Error(ErrorKind::Usage,
@@ -50,15 +90,19 @@ LikelihoodObjective::LikelihoodObjective(const ConformationModel& model,
 
 std::string describe(const LikelihoodOptions& options) {
   std::ostringstream text;
-  text << "likelihood images-per-step=" << options.images_per_step
-       << " temperature=" << options.initial_temperature << " cooling=" << options.cooling_share;
+  text << "likelihood images-per-step=" << options.images_per_step << " temperature=";
+  if (options.initial_temperature > 0) {
+    text << options.initial_temperature;
+  } else {
+    text << "auto";
+  }
+  text << " cooling=" << options.cooling_share;
   return text.str();
 }
 
 FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const FlowMoment& moment) {
   const double temperature =
-      annealed(options_.initial_temperature, 1, options_.cooling_share, moment.fraction);
-  const double variance = scale_.noise_sigma * scale_.noise_sigma;
+      annealed(initial_temperature_, 1, options_.cooling_share, moment.fraction);
   const FourierDisc& basis = images_.basis();
   const std::vector<std::size_t> batch = batches_.batch(moment.step);
   const Eigen::Index count = ensemble.size();
@@ -66,36 +110,36 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const Flo
   std::vector<ImageShare> shares(batch.size());
   parallel_for(batch.size(), [&](std::size_t b) {
     const ImagingCondition condition = images_.images().condition(batch[b]);
-    const ImageLikelihood likelihood(images_.read(batch[b]),
-                                     scale_.contrast * transfer_without_mean(basis, condition),
-                                     variance);
-    const auto workspace = renderer_.workspace();
-    Eigen::MatrixXf drawn(basis.size(), count);
-    Eigen::VectorXd log_likelihoods(count);
-    Eigen::Matrix3Xd positions;
-    for (Eigen::Index i = 0; i < count; ++i) {
-      model_.positions(ensemble.coordinates.col(i), positions);
-      renderer_.render(positions, condition.pose, *workspace, drawn.col(i));
-      log_likelihoods(i) = likelihood.log_likelihood(drawn.col(i));
-    }
+    const ImageLikelihood likelihood = likelihood_of(images_, batch[b], condition, scale_);
+    const Drawings drawn = draw_all(model_, renderer_, ensemble, condition, likelihood);
     const Responsibilities posterior =
-        responsibilities(log_likelihoods, ensemble.weights, temperature);
+        responsibilities(drawn.log_likelihoods, ensemble.weights, temperature);
 
     ImageShare& share = shares[b];
     share.pull = Eigen::MatrixXd::Zero(ensemble.dimension(), count);
     share.log_evidence = posterior.log_evidence;
     share.effective_conformations = 1 / posterior.values.squaredNorm();
+    if (scale_.refine_contrast) {
+      // Tempered posteriors would shrink it: they hold conformations the image has nothing of.
+      const Eigen::VectorXd sharp =
+          responsibilities(drawn.log_likelihoods, ensemble.weights, 1).values;
+      share.fit = {sharp.dot(drawn.overlaps),
+                   2 * sharp.dot(drawn.overlaps - drawn.log_likelihoods)};
+    }
+    const auto workspace = renderer_.workspace();
+    Eigen::VectorXf image(basis.size());
     Eigen::VectorXf adjoint(basis.size());
+    Eigen::Matrix3Xd positions;
     RenderGradient gradient;
     for (Eigen::Index i = 0; i < count; ++i) {
       if (posterior.values(i) <= options_.negligible_responsibility) {
         continue;
       }
       ++share.gradients;
-      likelihood.gradient(drawn.col(i), posterior.values(i), adjoint);
+      likelihood.gradient(drawn.images.col(i), posterior.values(i), adjoint);
       model_.positions(ensemble.coordinates.col(i), positions);
       // Once more, for the workspace; far fewer conformations come here than were drawn.
-      renderer_.render(positions, condition.pose, *workspace, drawn.col(i));
+      renderer_.render(positions, condition.pose, *workspace, image);
       renderer_.pull_back(adjoint, *workspace, gradient);
       share.pull.col(i) = model_.pull_back(ensemble.coordinates.col(i), gradient.positions);
     }
@@ -106,7 +150,11 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const Flo
   double log_evidence = 0;
   double effective = 0;
   double gradients = 0;
+  double overlap = 0;
+  double norm = 0;
   for (const ImageShare& share : shares) {
+    overlap += share.fit.overlap;
+    norm += share.fit.norm;
     result.velocity += share.pull;
     log_evidence += share.log_evidence;
     effective += share.effective_conformations;
@@ -121,7 +169,14 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const Flo
   result.objective = -temperature * log_evidence / images;
   result.diagnostics = {{"sipTemperature", temperature},
                         {"sipConformationsPerImage", effective / images},
-                        {"sipGradientsPerImage", gradients / images}};
+                        {"sipGradientsPerImage", gradients / images},
+                        {kContrastLabel, scale_.contrast}};
+  if (scale_.refine_contrast && norm > 0) {
+    // The fit is of images whose drawings have the present contrast in them already.
+    constexpr double kRate = 0.1;
+    scale_.contrast *= 1 + kRate * (overlap / norm - 1);
+  }
+  result.carried = {{kContrastLabel, scale_.contrast}};
   return result;
 }
 
@@ -166,6 +221,45 @@ double estimate_contrast_at_given_poses(const ConformationModel& model,
                 "contrast: the drawn images are empty; does the molecule lie inside the box?");
   }
   return overlap / norm;
+}
+
+double choose_initial_temperature(const ConformationModel& model,
+                                  const Renderer<float>& renderer,
+                                  const ImageCoefficients& images,
+                                  const ImageScale& scale,
+                                  const Ensemble& ensemble,
+                                  Progress& progress,
+                                  std::size_t max_images) {
+  constexpr double kWantedShare = 0.2;
+  constexpr double kHottest = 1e6;
+  const std::size_t total = images.images().size();
+  const std::size_t used = std::min(total, max_images);
+  const ProgressStage stage(progress, "choosing the temperature", used);
+  std::vector<Eigen::VectorXd> log_likelihoods(used);
+  parallel_for(used, [&](std::size_t u) {
+    const std::size_t image = u * total / used;
+    const ImagingCondition condition = images.images().condition(image);
+    const ImageLikelihood likelihood = likelihood_of(images, image, condition, scale);
+    log_likelihoods[u] = draw_all(model, renderer, ensemble, condition, likelihood).log_likelihoods;
+  });
+  const auto effective_share = [&](double temperature) {
+    double sum = 0;
+    for (const Eigen::VectorXd& values : log_likelihoods) {
+      sum += 1 / responsibilities(values, ensemble.weights, temperature).values.squaredNorm();
+    }
+    return sum / static_cast<double>(used) * ensemble.weights.squaredNorm();
+  };
+  double low = 1;
+  double high = kHottest;
+  if (effective_share(low) >= kWantedShare) {
+    return low;
+  }
+  // The share grows with the temperature; forty halvings of the logarithm are exact enough.
+  for (int i = 0; i < 40; ++i) {
+    const double middle = std::sqrt(low * high);
+    (effective_share(middle) < kWantedShare ? low : high) = middle;
+  }
+  return std::sqrt(low * high);
 }
 
 }  // namespace cryosip

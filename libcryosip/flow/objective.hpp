@@ -25,6 +25,8 @@ struct FlowEvaluation {
   double objective = 0;  ///< estimated on the step's own images; to be minimised
   /// For the log: STAR labels and values, the same labels at every step.
   std::vector<std::pair<std::string, double>> diagnostics;
+  /// What the objective has learned and the next call must know: kept in FlowProgress::values.
+  std::vector<std::pair<std::string, double>> carried;
 };
 
 class FlowObjective {

@@ -108,7 +108,7 @@ FourierRenderer<Scalar>::FourierRenderer(std::shared_ptr<const FourierDisc> basi
 }
 
 template <typename Scalar>
-std::unique_ptr<typename Renderer<Scalar>::Workspace> FourierRenderer<Scalar>::workspace() const {
+auto FourierRenderer<Scalar>::workspace() const -> std::unique_ptr<Workspace> {
   auto scratch = std::make_unique<Scratch>();
   const auto atoms = static_cast<Eigen::Index>(order_.size());
   const Eigen::Index columns = 2 * (Eigen::Index{basis_->radius()} + 1);

@@ -133,7 +133,7 @@ FourierDisc::FourierDisc(const ImageGrid& grid, double resolution_angstrom)
 Eigen::VectorXd FourierDisc::analyse(std::span<const float> pixels) const {
   require_size(static_cast<Eigen::Index>(pixels.size()), grid_.pixels(), "image");
   const Spectrum spectrum = forward(transform_, to_double(pixels));
-  const auto row_length = static_cast<std::size_t>(grid_.box / 2 + 1);
+  const auto row_length = static_cast<std::size_t>(grid_.box / 2) + 1;
   Eigen::VectorXd coefficients(size());
   for (Eigen::Index i = 0; i < frequencies(); ++i) {
     const int kx = frequency(i).x();
@@ -153,7 +153,7 @@ Eigen::VectorXd FourierDisc::analyse(std::span<const float> pixels) const {
 Eigen::VectorXd FourierDisc::synthesise(const Eigen::VectorXd& coefficients) const {
   require_size(coefficients.size(), size(), "coefficient vector");
   Spectrum spectrum(transform_.spectrum_size());
-  const auto row_length = static_cast<std::size_t>(grid_.box / 2 + 1);
+  const auto row_length = static_cast<std::size_t>(grid_.box / 2) + 1;
   for (Eigen::Index i = 0; i < frequencies(); ++i) {
     const int kx = frequency(i).x();
     const int ky = frequency(i).y();

@@ -17,7 +17,7 @@ namespace {
 std::vector<ScatteringGaussian> element_gaussians(const Atoms& atoms, Eigen::Index atom) {
   using Table = gemmi::C4322<double>;
   const auto index = static_cast<std::size_t>(atom);
-  const gemmi::El element = static_cast<gemmi::El>(atoms.atomic_numbers[index]);
+  const auto element = static_cast<gemmi::El>(atoms.atomic_numbers[index]);
   if (element == gemmi::El::X || !Table::has(element)) {
     throw Error(ErrorKind::Input,
                 "atom " + atoms.chains[index] + "/" + atoms.residue_names[index] + " " +
@@ -26,6 +26,7 @@ std::vector<ScatteringGaussian> element_gaussians(const Atoms& atoms, Eigen::Ind
   }
   const auto& factors = Table::get(element);
   std::vector<ScatteringGaussian> gaussians;
+  gaussians.reserve(5);
   for (int i = 0; i < 5; ++i) {
     // gemmi tabulates exp(-b stol^2) with stol = sin(theta)/lambda = q/2, which is exp(-b q^2 / 4).
     gaussians.push_back({factors.a(i), factors.b(i)});

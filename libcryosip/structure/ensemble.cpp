@@ -94,6 +94,25 @@ void check_shapes(const Ensemble& ensemble) {
 
 }  // namespace
 
+std::optional<double> FlowProgress::carried(std::string_view label) const {
+  for (const auto& [name, value] : values) {
+    if (name == label) {
+      return value;
+    }
+  }
+  return std::nullopt;
+}
+
+void FlowProgress::carry(const std::string& label, double value) {
+  for (auto& [name, old] : values) {
+    if (name == label) {
+      old = value;
+      return;
+    }
+  }
+  values.emplace_back(label, value);
+}
+
 Ensemble read_ensemble(const formats::StarFile& file) {
   Ensemble ensemble;
   read_pairs(file.table("sip_ensemble"), ensemble);

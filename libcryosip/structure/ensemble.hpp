@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,11 @@ struct FlowProgress {
   Eigen::MatrixXd momentum;         ///< (coordinates, conformations), or empty
   /// Scalars and short vectors the flow carries on, e.g. ("sipVelocityScale1", 0.3).
   std::vector<std::pair<std::string, double>> values;
+
+  /// The value of that label, or nothing.
+  [[nodiscard]] std::optional<double> carried(std::string_view label) const;
+  /// Sets or adds the value of that label.
+  void carry(const std::string& label, double value);
 };
 
 struct Ensemble {

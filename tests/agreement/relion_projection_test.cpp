@@ -50,10 +50,10 @@ VoxelAtoms voxel_atoms(const formats::Volume& volume) {
           atoms.scattering.types.push_back({{static_cast<double>(steps) * level, 0}});
         }
         atoms.scattering.type_of_atom.push_back(entry->second);
-        positions.push_back(Eigen::Vector3d(static_cast<double>(x) - half,
-                                            static_cast<double>(y) - half,
-                                            static_cast<double>(z) - half) *
-                            volume.pixel_size_angstrom);
+        const Eigen::Vector3d voxel(static_cast<double>(x) - half,
+                                    static_cast<double>(y) - half,
+                                    static_cast<double>(z) - half);
+        positions.emplace_back(voxel * volume.pixel_size_angstrom);
       }
     }
   }

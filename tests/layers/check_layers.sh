@@ -26,7 +26,7 @@ while read -r folder allowed; do
   [ -n "$folder" ] || continue
   [ -d "$folder" ] || continue
   pattern=$(echo "$allowed" | tr ' ' '|')
-  bad=$(grep -rnE '^#include "[a-z_]+/' --include='*.hpp' --include='*.cpp' "$folder" |
+  bad=$(grep -rn '^#include "' --include='*.hpp' --include='*.cpp' "$folder" |
     grep -vE "#include \"($pattern)/" || true)
   if [ -n "$bad" ]; then
     printf '%s may include only: %s\n%s\n' "$folder" "$allowed" "$bad" >&2

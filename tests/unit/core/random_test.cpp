@@ -34,7 +34,7 @@ TEST(RandomStream, EveryPartOfTheNameCounts) {
 TEST(RandomStream, NormalHasTheMomentsOfANormal) {
   constexpr int kDraws = 200000;
   RandomStream stream(1, StreamPurpose::Test, 0);
-  double moments[5] = {};
+  Eigen::VectorXd moments = Eigen::VectorXd::Zero(5);
   for (int i = 0; i < kDraws; ++i) {
     const double x = stream.normal();
     for (int p = 1; p <= 4; ++p) {

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "formats/error.hpp"
+#include "libcryosip/dataset/background.hpp"
+#include "libcryosip/dataset/data_check.hpp"
 #include "libcryosip/dataset/image_coefficients.hpp"
 #include "tests/support/stacks.hpp"
 #include "tests/support/temporary_file.hpp"

@@ -8,6 +8,9 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
+#include "libcryosip/core/random.hpp"
+#include "libcryosip/discrepancy/likelihood.hpp"
+#include "libcryosip/flow/disc_transfer.hpp"
 #include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/flow/pair_objective.hpp"
 #include "tests/support/simulated_set.hpp"
@@ -77,7 +80,8 @@ TEST_F(Objectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
     options.images_per_step = images_->size();
     options.initial_temperature = temperature;
     options.negligible_responsibility = 0;
-    LikelihoodObjective objective(data_.model(), renderer_, coefficients_, scale_, options);
+    LikelihoodObjective objective(
+        data_.model(), renderer_, coefficients_, scale_, options, options.initial_temperature);
     // -T mean_j log sum_i w_i exp(l_ij / T), l up to the term of y alone.
     const auto value = [&](const Eigen::MatrixXd& coordinates) {
       double sum = 0;
@@ -108,9 +112,9 @@ TEST_F(Objectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
 TEST_F(Objectives, LikelihoodSkipsOnlyNegligibleShares) {
   LikelihoodOptions options;
   options.images_per_step = images_->size();
-  LikelihoodObjective skipping(data_.model(), renderer_, coefficients_, scale_, options);
+  LikelihoodObjective skipping(data_.model(), renderer_, coefficients_, scale_, options, 1);
   options.negligible_responsibility = 0;
-  LikelihoodObjective thorough(data_.model(), renderer_, coefficients_, scale_, options);
+  LikelihoodObjective thorough(data_.model(), renderer_, coefficients_, scale_, options, 1);
 
   const Eigen::MatrixXd all = thorough.evaluate(ensemble_, {}).velocity;
 
@@ -160,7 +164,7 @@ TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
 
 TEST_F(Objectives, ConformationsOfWeightZeroStandStill) {
   ensemble_.weights = Eigen::Vector4d(0.3, 0, 0.3, 0.4);
-  LikelihoodObjective likelihood(data_.model(), renderer_, coefficients_, scale_, {});
+  LikelihoodObjective likelihood(data_.model(), renderer_, coefficients_, scale_, {}, 1);
   const BlockedPairEngine engine;
   PairObjective pairs(data_.model(), renderer_, coefficients_, scale_, engine, {});
 
@@ -178,7 +182,7 @@ TEST_F(Objectives, GiveTheSameBitsOnAnyNumberOfThreads) {
   const auto evaluate = [&](std::size_t threads, bool likelihood) {
     const ThreadLimit limit(threads);
     if (likelihood) {
-      return LikelihoodObjective(data_.model(), renderer_, coefficients_, scale_, {})
+      return LikelihoodObjective(data_.model(), renderer_, coefficients_, scale_, {}, 1)
           .evaluate(ensemble_, {});
     }
     return PairObjective(data_.model(), renderer_, coefficients_, scale_, engine, {})
@@ -196,7 +200,7 @@ TEST_F(Objectives, LikelihoodNeedsPoses) {
   const auto images = data_.images_without_poses();
   const ImageCoefficients coefficients(*images, basis_, progress_);
 
-  EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients, scale_, {}), Error);
+  EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients, scale_, {}, 1), Error);
 }
 
 TEST_F(Objectives, RefuseScalesThatMakeNoSense) {
@@ -204,9 +208,83 @@ TEST_F(Objectives, RefuseScalesThatMakeNoSense) {
   for (const ImageScale& scale : {ImageScale{.noise_sigma = -1},
                                   ImageScale{.contrast = 0},
                                   ImageScale{.contrast = std::nan("")}}) {
-    EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients_, scale, {}), Error);
+    EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients_, scale, {}, 1), Error);
     EXPECT_THROW(PairObjective(data_.model(), renderer_, coefficients_, scale, engine, {}), Error);
   }
+}
+
+TEST(Contrast, IsRefinedToThatOfTheImagesWhileTheFlowRuns) {
+  constexpr double kNoise = 0.005;
+  testing::SimulatedSet data(150, kNoise);
+  data.scale_pixels(2);
+  const auto images = data.images();
+  const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);
+  const FourierRenderer<float> renderer(
+      basis, scattering_of(data.model().atoms(), {}), PixelModel::Bandlimited);
+  SilentProgress progress;
+  const ImageCoefficients coefficients(*images, basis, progress);
+  const Ensemble& truth = data.truth().truth;
+  // Ten per cent off, and warm: neither the start nor the temperature may show in the end.
+  constexpr double kHot = 20;
+  LikelihoodObjective objective(
+      data.model(),
+      renderer,
+      coefficients,
+      {.noise_sigma = 2 * kNoise, .contrast = 2.2, .refine_contrast = true},
+      {},
+      kHot);
+  double contrast = 0;
+  for (int step = 0; step < 40; ++step) {
+    contrast = objective.evaluate(truth, {step, 0}).carried.at(0).second;
+  }
+
+  // Relative standard error of the maximum-likelihood contrast: 1 / sqrt(sum of |C x|^2 / sigma^2).
+  double information = 0;
+  const auto workspace = renderer.workspace();
+  for (std::size_t j = 0; j < images->size(); ++j) {
+    const ImagingCondition condition = images->condition(j);
+    Eigen::Matrix3Xd positions;
+    data.model().positions(truth.coordinates.col(static_cast<Eigen::Index>(j)), positions);
+    Eigen::VectorXf drawn(basis->size());
+    renderer.render(positions, condition.pose, *workspace, drawn);
+    const Eigen::VectorXd transfer = transfer_without_mean(*basis, condition);
+    information += ImageLikelihood(drawn, 2 * transfer, 4 * kNoise * kNoise).fit(drawn).norm;
+  }
+  EXPECT_NEAR(contrast / 2, 1, 4 / std::sqrt(information));
+  EXPECT_LT(4 / std::sqrt(information), 0.03);
+}
+
+TEST(Temperature, SpreadsAPosteriorOverAFifthOfTheEnsembleAndIsOneForFaintImages) {
+  testing::SimulatedSet data(50, 0.002);
+  const auto images = data.images();
+  const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);
+  const FourierRenderer<float> renderer(
+      basis, scattering_of(data.model().atoms(), {}), PixelModel::Bandlimited);
+  SilentProgress progress;
+  const ImageCoefficients coefficients(*images, basis, progress);
+  Ensemble ensemble;
+  ensemble.coordinates.resize(2, 100);
+  ensemble.weights = Eigen::VectorXd::Constant(100, 0.01);
+  RandomStream stream(1, StreamPurpose::Test, 0);
+  for (double& coordinate : ensemble.coordinates.reshaped()) {
+    coordinate = stream.uniform(-2, 2);
+  }
+  const auto chosen = [&](const ImageScale& scale) {
+    return choose_initial_temperature(
+        data.model(), renderer, coefficients, scale, ensemble, progress);
+  };
+  const ImageScale scale{.noise_sigma = 0.002, .contrast = 1};
+  const double temperature = chosen(scale);
+
+  LikelihoodOptions all;
+  all.images_per_step = images->size();
+  LikelihoodObjective objective(data.model(), renderer, coefficients, scale, all, temperature);
+  const FlowEvaluation evaluation = objective.evaluate(ensemble, {});
+
+  EXPECT_GT(temperature, 1);
+  EXPECT_EQ(evaluation.diagnostics.at(1).first, "sipConformationsPerImage");
+  EXPECT_NEAR(evaluation.diagnostics.at(1).second, 20, 0.01);
+  EXPECT_EQ(chosen({.noise_sigma = 1, .contrast = 1}), 1);
 }
 
 TEST(Contrast, AtGivenPosesIsThatOfTheImagesWithItsSign) {
