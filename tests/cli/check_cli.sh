@@ -97,7 +97,8 @@ done
 # Ctrl-C and SIGTERM: what is there is written, and the status tells.
 for signal in INT TERM; do
   got=0
-  timeout --preserve-status --signal="$signal" 0.3 "$tool" --steps 500 -o partial </dev/null 2>err || got=$?
+  # In the foreground: otherwise timeout signals the whole group too, and the second signal kills.
+  timeout --foreground --preserve-status --signal="$signal" 0.3 "$tool" --steps 500 -o partial </dev/null 2>err || got=$?
   [ "$got" -eq 130 ] || complain "SIG$signal gave $got, expected 130"
   grep -qx 'steps fewer' partial || complain "SIG$signal lost what was there"
   grep -qx 'cryosip-fake: interrupted' err || complain "SIG$signal said $(cat err)"
