@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "formats/star.hpp"
-#include "libcryosip/dataset/image_set.hpp"
+#include "libcryosip/dataset/data_check.hpp"
 #include "tools/cli/data_options.hpp"
 #include "tools/cli/streams.hpp"
 #include "tools/cli/tool.hpp"
@@ -72,6 +72,9 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
   cli::with_output(invocation.text("output"), [&](std::ostream& out) {
     formats::write_star(out, report(check, invocation.provenance));
   });
+  for (const std::string& warning : check.table.warnings) {
+    invocation.progress.warn(warning);
+  }
   std::size_t fatal = 0;
   const std::string* first = nullptr;
   for (const DataFault& fault : check.inspection.faults) {

@@ -1,5 +1,6 @@
 // cryosip-flow-step: moves an ensemble towards the distribution behind the images.
 #include <chrono>
+#include <cstdio>
 #include <istream>
 #include <ostream>
 #include <vector>
@@ -68,6 +69,17 @@ void write_ensemble(const std::string& path,
   });
 }
 
+void write_log(const std::vector<FlowRecord>& log, const cli::Invocation& invocation) {
+  if (!invocation.has("log")) {
+    return;
+  }
+  formats::StarFile file;
+  file.comments = invocation.provenance;
+  file.tables = {to_star(log)};
+  cli::with_output(invocation.text("log"),
+                   [&](std::ostream& out) { formats::write_star(out, file); });
+}
+
 cli::ExitStatus run(const cli::Invocation& invocation) {
   Ensemble ensemble;
   cli::with_input(invocation.text("ENSEMBLE"), [&](std::istream& in, const std::string& source) {
@@ -86,39 +98,41 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
   }
 
   const std::string& output = invocation.text("output");
-  std::string checkpoint = invocation.text("checkpoint");
-  if (checkpoint.empty() && output != "-") {
-    checkpoint = output + ".checkpoint";
+  const bool keeps_checkpoint = !invocation.text("checkpoint").empty();
+  const std::string checkpoint = keeps_checkpoint ? invocation.text("checkpoint")
+                                 : output == "-"  ? "cryosip-flow-step.checkpoint"
+                                                  : output + ".checkpoint";
+  bool has_checkpoint = false;
+  cli::check_writable(output);
+  if (invocation.has("log")) {
+    cli::check_writable(invocation.text("log"));
   }
   std::vector<FlowRecord> log;
   auto last_checkpoint = std::chrono::steady_clock::now();
   const auto after_step = [&](const Ensemble& reached, const FlowRecord& record) {
     log.push_back(record);
     const auto now = std::chrono::steady_clock::now();
-    if (!checkpoint.empty() && now - last_checkpoint > kCheckpointEvery) {
+    if (now - last_checkpoint > kCheckpointEvery) {
       write_ensemble(checkpoint, reached, invocation);
+      has_checkpoint = true;
       last_checkpoint = now;
     }
   };
   const FlowResult result =
       flow_on_images(ensemble, *model, images, options, invocation.progress, after_step);
 
-  if (invocation.has("log")) {
-    formats::StarFile file;
-    file.comments = invocation.provenance;
-    file.tables = {to_star(log)};
-    cli::with_output(invocation.text("log"),
-                     [&](std::ostream& out) { formats::write_star(out, file); });
-  }
   if (result.termination == Termination::Cancelled) {
-    if (!checkpoint.empty()) {
-      write_ensemble(checkpoint, ensemble, invocation);
-      invocation.progress.warn("stopped after step " + std::to_string(ensemble.flow.step) +
-                               "; go on with cryosip-flow-step " + checkpoint);
-    }
+    write_ensemble(checkpoint, ensemble, invocation);
+    invocation.progress.warn("stopped after step " + std::to_string(ensemble.flow.step) +
+                             "; go on with cryosip-flow-step " + checkpoint);
+    write_log(log, invocation);
     return cli::ExitStatus::Interrupted;
   }
   write_ensemble(output, ensemble, invocation);
+  write_log(log, invocation);
+  if (has_checkpoint && !keeps_checkpoint) {
+    std::remove(checkpoint.c_str());
+  }
   return cli::ExitStatus::Success;
 }
 
@@ -161,8 +175,8 @@ cli::Tool tool() {
        "STAR file with a row for each step")  //
       ("checkpoint",
        po::value<std::string>()->default_value("")->value_name("FILE"),
-       "where the state goes every five minutes and when interrupted; by default "
-       "OUTPUT.checkpoint")  //
+       "where the state goes every five minutes and when interrupted; by default OUTPUT.checkpoint "
+       "(cryosip-flow-step.checkpoint beside standard output), removed when all is done")  //
       ("model",
        po::value<std::string>()->value_name("FILE"),
        "normal modes (NMD); by default the ensemble's own");

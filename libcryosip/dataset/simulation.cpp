@@ -42,6 +42,15 @@ void check(const SimulationOptions& options,
   }
   if (options.optics == SimulationOptions::Optics::Table) {
     require(options.optics_table && options.optics_table->has_ctf, "the CTF file has no CTF");
+    const auto& records = options.optics_table->records;
+    for (const ParticleRecord& record : records) {
+      // What is written is one optics group.
+      require(
+          record.ctf.voltage_kv == records.front().ctf.voltage_kv &&
+              record.ctf.spherical_aberration_mm == records.front().ctf.spherical_aberration_mm &&
+              record.ctf.amplitude_contrast == records.front().ctf.amplitude_contrast,
+          "the CTF file mixes voltages, aberrations or amplitude contrasts, expected one of each");
+    }
   }
 }
 

@@ -22,6 +22,10 @@ inline void check_pair_shapes(Eigen::Index simulated_rows,
                 "pair engine: expected at least two simulated images with a weight each, at least "
                 "one observed image, and equal numbers of coefficients");
   }
+  if (!(weights.squaredNorm() < 1)) {
+    throw Error(ErrorKind::Usage,
+                "pair engine: one simulated image has all the weight, expected two with some");
+  }
 }
 
 /// How many of a pair's images have their noise integrated out.

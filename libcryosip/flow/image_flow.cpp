@@ -6,6 +6,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/units.hpp"
+#include "libcryosip/dataset/background.hpp"
 
 namespace cryosip {
 namespace {

@@ -100,10 +100,12 @@ int atomic_number_of(const std::string& atom_name, const std::string& residue_na
   if (letters.empty()) {
     return 0;
   }
-  // A monatomic residue carries its element's name (ZN, MG, CA, CL); selenium sits in MSE and SEC.
+  // A monatomic residue carries its element's name (ZN, MG, CA, CL); selenium sits in MSE and SEC,
+  // and FE is the iron of haems and clusters.
   const bool is_ion = letters == residue_name;
   const bool is_selenium = letters == "SE" && (residue_name == "MSE" || residue_name == "SEC");
-  const std::string symbol = is_ion || is_selenium ? letters : letters.substr(0, 1);
+  const bool is_whole = is_ion || is_selenium || letters == "FE";
+  const std::string symbol = is_whole ? letters : letters.substr(0, 1);
   return gemmi::Element(symbol).atomic_number();
 }
 

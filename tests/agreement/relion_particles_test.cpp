@@ -38,8 +38,9 @@ void expect_same(const ImageSet& a, const ImageSet& b, double shift_tolerance_an
   EXPECT_TRUE(b.has_ctf());
   EXPECT_EQ(b.grid().box, a.grid().box);
   EXPECT_NEAR(b.grid().pixel_size_angstrom, a.grid().pixel_size_angstrom, 1e-12);
-  std::vector<float> pixels_of_a(48 * 48);
-  std::vector<float> pixels_of_b(48 * 48);
+  constexpr std::size_t kPixels = std::size_t{48} * 48;
+  std::vector<float> pixels_of_a(kPixels);
+  std::vector<float> pixels_of_b(kPixels);
   for (std::size_t i = 0; i < a.size(); ++i) {
     const ParticleRecord& x = a.table().records[i];
     const ParticleRecord& y = b.table().records[i];

@@ -48,8 +48,8 @@ Mean mean_of(int repeats, const std::function<double()>& draw) {
   return {mean, std::sqrt((squares / repeats - mean * mean) / repeats)};
 }
 
-const PairKernelOptions kEnergy{.kernel = PairKernel::Distance};
-const PairKernelOptions kGaussian{.kernel = PairKernel::Gaussian, .bandwidth = 1.3};
+constexpr PairKernelOptions kEnergy{.kernel = PairKernel::Distance};
+constexpr PairKernelOptions kGaussian{.kernel = PairKernel::Gaussian, .bandwidth = 1.3};
 
 TEST(PairDiscrepancyLaw, IsZeroOnAverageForEqualLaws) {
   Generator rng(1);
@@ -150,7 +150,7 @@ NoiseComparison compare_noise(const PairKernelOptions& options, Eigen::Index siz
       (normal_images(rng, size, 4).array() + 0.5).matrix() + normal_images(rng, size, 4, sigma);
   PairKernelOptions drawn = options;
   drawn.noise_variance = 0;
-  const double d = static_cast<double>(size);
+  const auto d = static_cast<double>(size);
   const double h2 = options.bandwidth * options.bandwidth;
   const double common = options.kernel == PairKernel::Gaussian
                             ? std::pow(h2 / (h2 + options.noise_variance), d / 2)

@@ -44,7 +44,7 @@ class SimulatedSet {
     return std::make_unique<ImageSet>(table, ImageSetOptions());
   }
   /// Multiplies every pixel on disk.
-  void scale_pixels(float factor) {
+  void scale_pixels(float factor) const {
     std::vector<Pixels> images = read_stack(stack_path());
     for (Pixels& image : images) {
       for (float& pixel : image) {

@@ -35,7 +35,7 @@ class TemporaryFolder {
   }
   /// Writes a text file and returns its path.
   [[nodiscard]] std::string write(const std::string& name, std::string_view text) const {
-    const std::string file = path(name);
+    std::string file = path(name);
     std::ofstream(file, std::ios::binary) << text;
     return file;
   }

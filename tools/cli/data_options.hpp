@@ -1,7 +1,7 @@
 // Options of every tool that reads particle images.
 #pragma once
 
-#include "libcryosip/dataset/image_set.hpp"
+#include "libcryosip/dataset/inspection.hpp"
 #include "tools/cli/tool.hpp"
 
 namespace cryosip::cli {

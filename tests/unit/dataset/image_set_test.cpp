@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "formats/error.hpp"
+#include "libcryosip/dataset/background.hpp"
+#include "libcryosip/dataset/data_check.hpp"
 #include "libcryosip/dataset/image_coefficients.hpp"
 #include "tests/support/stacks.hpp"
 #include "tests/support/temporary_file.hpp"
@@ -275,7 +277,7 @@ TEST(CheckDataSet, FindsABoxOtherThanTheOpticsTableSays) {
 TEST(CheckDataSet, FindsBoxesThatAreOddOrNotSquare) {
   const TemporaryFolder folder;
   write_stack(folder.path("odd.mrcs"), 1, 15);
-  write_stack(folder.path("oblong.mrcs"), {Pixels(16 * 20, 1.0F)}, 16);
+  write_stack(folder.path("oblong.mrcs"), {Pixels(kBox * 20, 1.0F)}, 16);
 
   expect_fault(check(folder.write("p.star", star_of({"1@odd.mrcs"}))),
                Kind::BoxUnusable,
@@ -357,7 +359,7 @@ TEST(Background, IsMeasuredOutsideTheCircleOnly) {
   double count = 0;
   for (int y = 0; y < kWide; ++y) {
     for (int x = 0; x < kWide; ++x) {
-      float& pixel = pixels[static_cast<std::size_t>(y * kWide + x)];
+      float& pixel = pixels[static_cast<std::size_t>(y) * kWide + static_cast<std::size_t>(x)];
       const bool inside = (x - 16) * (x - 16) + (y - 16) * (y - 16) <= 16 * 16;
       if (inside) {
         pixel = 1000;

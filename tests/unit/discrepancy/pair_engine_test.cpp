@@ -1,5 +1,6 @@
 #include "libcryosip/discrepancy/pair_engine.hpp"
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -62,11 +63,11 @@ double by_hand(const Eigen::MatrixXd& x,
   return 2 * cross - self / pairs;
 }
 
-const std::vector<PairKernelOptions> kKernels = {
-    {.kernel = PairKernel::Distance},
-    {.kernel = PairKernel::Distance, .noise_variance = 0.4},
-    {.kernel = PairKernel::Gaussian, .bandwidth = 2},
-    {.kernel = PairKernel::Gaussian, .bandwidth = 1.5, .noise_variance = 0.3}};
+constexpr std::array kKernels = {
+    PairKernelOptions{.kernel = PairKernel::Distance},
+    PairKernelOptions{.kernel = PairKernel::Distance, .noise_variance = 0.4},
+    PairKernelOptions{.kernel = PairKernel::Gaussian, .bandwidth = 2},
+    PairKernelOptions{.kernel = PairKernel::Gaussian, .bandwidth = 1.5, .noise_variance = 0.3}};
 
 TEST(ReferencePairEngine, EqualsTheFormulasWrittenOut) {
   const Eigen::MatrixXd x = random_images(5, 6, 1);

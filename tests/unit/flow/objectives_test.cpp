@@ -288,7 +288,7 @@ TEST(Temperature, SpreadsAPosteriorOverAFifthOfTheEnsembleAndIsOneForFaintImages
 }
 
 TEST(Contrast, AtGivenPosesIsThatOfTheImagesWithItsSign) {
-  testing::SimulatedSet data(12, 0);
+  const testing::SimulatedSet data(12, 0);
   data.scale_pixels(-2.5F);
   const auto images = data.images();
   const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);

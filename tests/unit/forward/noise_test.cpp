@@ -26,7 +26,9 @@ TEST(Noise, IsUncorrelatedWithItsPointReflection) {
   double count = 0;
   for (int i = 0; i < kImages; ++i) {
     const std::vector<double> pixels = noise_image(kBox, static_cast<std::uint64_t>(i));
-    const auto at = [&](int x, int y) { return pixels[static_cast<std::size_t>(y * kBox + x)]; };
+    const auto at = [&](int x, int y) {
+      return pixels[static_cast<std::size_t>(y) * kBox + static_cast<std::size_t>(x)];
+    };
     for (int y = 0; y < kBox; ++y) {
       for (int x = 0; x < kBox; ++x) {
         const int reflected_x = (kBox - x) % kBox;
@@ -46,8 +48,8 @@ TEST(Noise, IsUncorrelatedWithItsPointReflection) {
 TEST(Noise, HasVarianceOneInEveryPixelFixedPointsOfReflectionIncluded) {
   constexpr int kBox = 8;
   constexpr int kImages = 4000;
-  std::vector<double> squares(kBox * kBox);
-  std::vector<double> sums(kBox * kBox);
+  std::vector<double> squares(noise_image(kBox, 0).size());
+  std::vector<double> sums(squares.size());
   for (int i = 0; i < kImages; ++i) {
     const std::vector<double> pixels = noise_image(kBox, static_cast<std::uint64_t>(i));
     for (std::size_t p = 0; p < pixels.size(); ++p) {
@@ -83,7 +85,7 @@ TEST(Noise, HasAFlatSpectrumWithRealAndImaginaryPartsAlike) {
 
   for (int ky = 0; ky < kBox; ++ky) {
     for (int kx = 0; kx <= kBox / 2; ++kx) {
-      const auto k = static_cast<std::size_t>(ky * (kBox / 2 + 1) + kx);
+      const auto k = static_cast<std::size_t>(ky) * (kBox / 2 + 1) + static_cast<std::size_t>(kx);
       const bool is_real = (kx == 0 || kx == kBox / 2) && (ky == 0 || ky == kBox / 2);
       // Five standard errors of a variance, relative sqrt(2 / images).
       EXPECT_NEAR(real[k], is_real ? 1 : 0.5, is_real ? 0.16 : 0.08) << kx << ", " << ky;

@@ -40,7 +40,8 @@ double factor(const Scattering& scattering, std::size_t atom, double q) {
   return sum;
 }
 
-const ScatteringOptions kElements{.resolution = AtomResolution::Element, .use_b_factors = false};
+constexpr ScatteringOptions kElements{.resolution = AtomResolution::Element,
+                                      .use_b_factors = false};
 
 TEST(Scattering, ElementFactorsAreThoseOfTheInternationalTables) {
   const std::vector<int> numbers = {1, 6, 7, 8, 16, 15, 34, 30};
@@ -113,6 +114,12 @@ TEST(AtomicNumber, KnowsSelenium) {
   EXPECT_EQ(atomic_number_of("SE", "MSE"), 34);
   EXPECT_EQ(atomic_number_of("SD", "MET"), 16);
   EXPECT_EQ(atomic_number_of("SG", "CYS"), 16);
+}
+
+TEST(AtomicNumber, KnowsTheIronOfHaemsAndClusters) {
+  EXPECT_EQ(atomic_number_of("FE", "HEM"), 26);
+  EXPECT_EQ(atomic_number_of("FE2", "SF4"), 26);
+  EXPECT_EQ(atomic_number_of("NA", "HEM"), 7);
 }
 
 TEST(AtomicNumber, KnowsHydrogensByNumbersAndGreekLetters) {
