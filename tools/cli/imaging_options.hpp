@@ -2,7 +2,7 @@
 // so that the same command line means the same images.
 #pragma once
 
-#include <memory>
+#include <initializer_list>
 #include <string>
 
 #include "libcryosip/forward/forward_model.hpp"
@@ -25,10 +25,10 @@ struct Word {
                             const std::string& found,
                             const std::string& expected);
 
-template <typename Value, std::size_t kCount>
+template <typename Value>
 Value word_option(const Invocation& invocation,
                   const std::string& option,
-                  const Word<Value> (&words)[kCount]) {
+                  std::initializer_list<Word<Value>> words) {
   std::string expected;
   for (const Word<Value>& word : words) {
     if (invocation.text(option) == word.word) {
