@@ -60,10 +60,10 @@ class ReferencePairEngine final : public PairEngine {
   /// As above for images in double precision.
   // NOLINTNEXTLINE(readability-convert-member-functions-to-static): an overload, called like the
   // other
-  [[nodiscard]] PairResult evaluate(const Eigen::MatrixXd& simulated,
-                                    const Eigen::VectorXd& weights,
-                                    const Eigen::MatrixXd& observed,
-                                    const PairKernelOptions& options) const;
+  [[nodiscard]] static PairResult evaluate(const Eigen::MatrixXd& simulated,
+                                           const Eigen::VectorXd& weights,
+                                           const Eigen::MatrixXd& observed,
+                                           const PairKernelOptions& options);
 };
 
 /// Blocks of pairs by single-precision matrix products, sums in double precision; the same bits on

@@ -16,7 +16,7 @@ PairResult ReferencePairEngine::evaluate(const Eigen::MatrixXf& simulated,
 PairResult ReferencePairEngine::evaluate(const Eigen::MatrixXd& simulated,
                                          const Eigen::VectorXd& weights,
                                          const Eigen::MatrixXd& observed,
-                                         const PairKernelOptions& options) const {
+                                         const PairKernelOptions& options) {
   check_pair_shapes(simulated.rows(), simulated.cols(), weights, observed.rows(), observed.cols());
   const Eigen::Index n = simulated.cols();
   const Eigen::Index m = observed.cols();
