@@ -27,7 +27,7 @@ Eigen::VectorXd equal_weights(Eigen::Index count) {
 }
 
 double whole(const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, const PairKernelOptions& options) {
-  return ReferencePairEngine().evaluate(x, equal_weights(x.cols()), y, options).value +
+  return ReferencePairEngine::evaluate(x, equal_weights(x.cols()), y, options).value +
          observed_self_term(y, options);
 }
 
@@ -107,8 +107,8 @@ TEST(PairDiscrepancyLaw, DoesNotChangeWhenAllImagesAreMovedOrTurned) {
     const Eigen::VectorXd w = equal_weights(5);
     for (PairKernelOptions options : {kEnergy, kGaussian}) {
       options.noise_variance = 0.2;
-      const PairResult before = ReferencePairEngine().evaluate(x, w, y, options);
-      const PairResult after = ReferencePairEngine().evaluate(
+      const PairResult before = ReferencePairEngine::evaluate(x, w, y, options);
+      const PairResult after = ReferencePairEngine::evaluate(
           Eigen::MatrixXd((turn * x).colwise() + move), w, (turn * y).colwise() + move, options);
       EXPECT_NEAR(after.value, before.value, 1e-12);
       EXPECT_LT((after.gradient - turn * before.gradient).norm(), 1e-12);
@@ -157,11 +157,10 @@ NoiseComparison compare_noise(const PairKernelOptions& options, Eigen::Index siz
                             : 1;
   NoiseComparison comparison;
   comparison.integrated =
-      common * ReferencePairEngine().evaluate(x, equal_weights(3), y, options).value;
+      common * ReferencePairEngine::evaluate(x, equal_weights(3), y, options).value;
   comparison.drawn = mean_of(repeats, [&] {
-    return ReferencePairEngine()
-        .evaluate(
-            Eigen::MatrixXd(x + normal_images(rng, size, 3, sigma)), equal_weights(3), y, drawn)
+    return ReferencePairEngine::evaluate(
+               Eigen::MatrixXd(x + normal_images(rng, size, 3, sigma)), equal_weights(3), y, drawn)
         .value;
   });
   return comparison;

@@ -102,15 +102,15 @@ TEST(ReferencePairEngine, GradientAgreesWithCentralDifferences) {
   constexpr double kStep = 1e-5;  // error of the difference: its square, 1e-10
 
   for (const PairKernelOptions& options : kKernels) {
-    const PairResult result = ReferencePairEngine().evaluate(x, w, y, options);
+    const PairResult result = ReferencePairEngine::evaluate(x, w, y, options);
     const double scale = result.gradient.cwiseAbs().maxCoeff();
     for (Eigen::Index i = 0; i < x.size(); ++i) {
       Eigen::MatrixXd up = x;
       Eigen::MatrixXd down = x;
       up(i) += kStep;
       down(i) -= kStep;
-      const double difference = (ReferencePairEngine().evaluate(up, w, y, options).value -
-                                 ReferencePairEngine().evaluate(down, w, y, options).value) /
+      const double difference = (ReferencePairEngine::evaluate(up, w, y, options).value -
+                                 ReferencePairEngine::evaluate(down, w, y, options).value) /
                                 (2 * kStep);
       EXPECT_NEAR(result.gradient(i), difference, 1e-6 * scale);
     }
@@ -128,8 +128,8 @@ TEST(ReferencePairEngine, ImagesOfWeightZeroDoNotCount) {
   const Eigen::VectorXd other = (Eigen::VectorXd(4) << w(0), w.tail(3)).finished();
 
   for (const PairKernelOptions& options : kKernels) {
-    const PairResult all = ReferencePairEngine().evaluate(x, w, y, options);
-    const PairResult fewer = ReferencePairEngine().evaluate(without, other, y, options);
+    const PairResult all = ReferencePairEngine::evaluate(x, w, y, options);
+    const PairResult fewer = ReferencePairEngine::evaluate(without, other, y, options);
     EXPECT_NEAR(all.value, fewer.value, 1e-14);
     EXPECT_EQ(all.gradient.col(1), Eigen::VectorXd::Zero(4));
     EXPECT_LT((all.gradient.col(2) - fewer.gradient.col(1)).norm(), 1e-14);
@@ -141,7 +141,7 @@ TEST(ReferencePairEngine, TwoImagesAtOnePlacePullInNoDirection) {
   x.col(1) = x.col(0);
   const Eigen::MatrixXd y = x.col(0);
 
-  const PairResult result = ReferencePairEngine().evaluate(
+  const PairResult result = ReferencePairEngine::evaluate(
       x, Eigen::Vector3d(0.2, 0.3, 0.5), y, {.kernel = PairKernel::Distance});
 
   EXPECT_TRUE(result.gradient.allFinite());
@@ -151,12 +151,11 @@ TEST(ReferencePairEngine, RefusesWhatMakesNoSense) {
   const Eigen::MatrixXd x = random_images(4, 3, 11);
   const Eigen::MatrixXd y = random_images(4, 2, 12);
   const Eigen::VectorXd w = Eigen::Vector3d::Constant(1.0 / 3);
-  const ReferencePairEngine engine;
-  const auto evaluate = [&](const Eigen::MatrixXd& simulated,
-                            const Eigen::VectorXd& weights,
-                            const Eigen::MatrixXd& observed,
-                            const PairKernelOptions& options) {
-    static_cast<void>(engine.evaluate(simulated, weights, observed, options));
+  const auto evaluate = [](const Eigen::MatrixXd& simulated,
+                           const Eigen::VectorXd& weights,
+                           const Eigen::MatrixXd& observed,
+                           const PairKernelOptions& options) {
+    static_cast<void>(ReferencePairEngine::evaluate(simulated, weights, observed, options));
   };
 
   EXPECT_THROW(evaluate(x.leftCols(1), w.head(1), y, {}), Error);

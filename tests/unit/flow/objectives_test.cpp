@@ -149,7 +149,7 @@ TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
                                    .bandwidth = options.initial_bandwidth * rms,
                                    .noise_variance = scale_.noise_sigma * scale_.noise_sigma};
       const auto value = [&](const Eigen::MatrixXd& coordinates) {
-        return ReferencePairEngine().evaluate(drawn(coordinates), ensemble_.weights, y, pair).value;
+        return ReferencePairEngine::evaluate(drawn(coordinates), ensemble_.weights, y, pair).value;
       };
 
       const FlowEvaluation result = objective.evaluate(ensemble_, moment);
