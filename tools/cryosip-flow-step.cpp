@@ -179,7 +179,7 @@ cli::Tool tool() {
        "(cryosip-flow-step.checkpoint beside standard output), removed when all is done")  //
       ("model",
        po::value<std::string>()->value_name("FILE"),
-       "normal modes (NMD); by default the ensemble's own");
+       "by default the ensemble's own; else normal modes (NMD) or a built-in model");
   po::options_description meaning("What the images' values mean");
   meaning.add_options()  //
       ("noise-sigma",

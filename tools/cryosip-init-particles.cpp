@@ -5,6 +5,7 @@
 #include "formats/star.hpp"
 #include "libcryosip/forward/conformation_model.hpp"
 #include "libcryosip/structure/initial_ensemble.hpp"
+#include "tools/cli/imaging_options.hpp"
 #include "tools/cli/streams.hpp"
 #include "tools/cli/tool.hpp"
 
@@ -72,7 +73,7 @@ cli::Tool tool() {
   tool.options.add_options()  //
       ("model",
        po::value<std::string>()->required()->value_name("FILE"),
-       "normal modes (NMD), as cryosip-normal-modes writes them")  //
+       cli::kModelHelp)  //
       ("output,o",
        po::value<std::string>()->default_value("-")->value_name("FILE"),
        "ensemble to write; - is standard output")  //

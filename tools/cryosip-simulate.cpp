@@ -29,13 +29,34 @@ ConformationLaw conformation_law(const cli::Invocation& invocation) {
   return read_mixture(read_file(invocation.text("mixture")));
 }
 
+// The built-in models say themselves how they are imaged, where the command line does not.
+void ask_model(const ConformationModel& model,
+               const cli::Invocation& invocation,
+               SimulationOptions& options) {
+  const auto left_to_us = [&](const char* name) { return invocation.options[name].defaulted(); };
+  if (const auto grid = model.own_grid()) {
+    options.grid.box = left_to_us("box") ? grid->box : options.grid.box;
+    if (left_to_us("angpix")) {
+      options.grid.pixel_size_angstrom = grid->pixel_size_angstrom;
+    }
+  }
+  if (!model.has_views() && left_to_us("poses")) {
+    options.poses = SimulationOptions::Poses::Fixed;
+  }
+  if (!model.has_views() && left_to_us("ctf")) {
+    options.optics = SimulationOptions::Optics::None;
+  }
+}
+
 SimulationOptions simulation_options(const cli::Invocation& invocation) {
   const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
   SimulationOptions options;
   options.count = invocation.count("count");
   options.grid = {invocation.options["box"].as<int>(), number("angpix")};
   options.imaging = cli::imaging_options(invocation);
-  if (const std::string& poses = invocation.text("poses"); poses != "uniform") {
+  if (const std::string& poses = invocation.text("poses"); poses == "fixed") {
+    options.poses = SimulationOptions::Poses::Fixed;
+  } else if (poses != "uniform") {
     options.poses = SimulationOptions::Poses::Table;
     options.pose_table = read_particles(read_file(poses));
   }
@@ -69,10 +90,11 @@ SimulationOptions simulation_options(const cli::Invocation& invocation) {
 
 cli::ExitStatus run(const cli::Invocation& invocation) {
   const std::string& prefix = invocation.text("output");
-  const SimulationOptions options = simulation_options(invocation);
+  SimulationOptions options = simulation_options(invocation);
   const ConformationLaw law = conformation_law(invocation);
   const std::string& model_path = invocation.text("model");
   const auto model = load_conformation_model(model_path);
+  ask_model(*model, invocation, options);
 
   SimulationResult result = simulate(*model, law, options, prefix + ".mrcs", invocation.progress);
 
@@ -109,7 +131,7 @@ cli::Tool tool() {
   tool.options.add_options()  //
       ("model",
        po::value<std::string>()->required()->value_name("FILE"),
-       "normal modes (NMD) or a rigid structure (PDB, mmCIF)")                               //
+       cli::kModelHelp)                                                                      //
       ("ensemble", po::value<std::string>()->value_name("FILE"), "draw from this ensemble")  //
       ("mixture", po::value<std::string>()->value_name("FILE"), "draw from this mixture")    //
       ("output,o",
@@ -124,13 +146,14 @@ cli::Tool tool() {
        "how many images")  //
       ("box",
        po::value<int>()->default_value(defaults.grid.box)->value_name("D"),
-       "pixels along an edge, even")  //
+       "pixels along an edge, even; built-in models have their own")  //
       ("angpix",
        po::value<double>()->default_value(defaults.grid.pixel_size_angstrom)->value_name("A"),
        "pixel size in angstrom")  //
       ("poses",
        po::value<std::string>()->default_value("uniform")->value_name("WORD"),
-       "uniform, or a particle STAR file whose poses and shifts are taken row by row")  //
+       "uniform, fixed (all from the same side, centred), or a particle STAR file whose poses and "
+       "shifts are taken row by row; a model without views: fixed")  //
       ("shift-sigma",
        po::value<double>()->default_value(defaults.shift_sigma_angstrom)->value_name("A"),
        "standard deviation of the shifts along x and y, in angstrom (uniform poses)")      //
@@ -143,7 +166,7 @@ cli::Tool tool() {
       ("ctf",
        po::value<std::string>()->default_value("uniform")->value_name("WORD"),
        "none, uniform (defocus drawn uniformly), or a particle STAR file whose optics are taken "
-       "row by row")  //
+       "row by row; a model without views: none")  //
       ("defocus-min",
        po::value<double>()->default_value(defaults.defocus_min_angstrom)->value_name("A"),
        "smallest underfocus in angstrom")  //

@@ -39,6 +39,9 @@ DataCheck check_data_set(const std::string& star_path,
                 place + " has a pixel that is not a finite number");
       continue;
     }
+    if (pixels.size() == 1) {
+      continue;  // the one-dimensional system: nothing to vary, no background
+    }
     if (std::all_of(pixels.begin(), pixels.end(), [&](float p) { return p == pixels.front(); })) {
       add_fault(faults, DataFault::Kind::PixelsConstant, place + " has the same value everywhere");
       continue;

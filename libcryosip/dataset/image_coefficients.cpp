@@ -1,6 +1,7 @@
 #include "libcryosip/dataset/image_coefficients.hpp"
 
-#include <utility>
+#include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "libcryosip/core/parallel.hpp"
@@ -8,16 +9,16 @@
 namespace cryosip {
 
 ImageCoefficients::ImageCoefficients(const ImageSet& images,
-                                     std::shared_ptr<const FourierDisc> basis,
+                                     const ImageModel& model,
                                      Progress& progress,
                                      std::size_t budget_bytes)
-    : images_(images), basis_(std::move(basis)) {
-  const auto size = static_cast<std::size_t>(basis_->size());
+    : images_(images), model_(model), compared_(model.transfer(std::nullopt)) {
+  const auto size = static_cast<std::size_t>(model.size());
   if (images.size() * size * sizeof(float) > budget_bytes) {
     return;
   }
   const ProgressStage stage(progress, "transforming images", images.size());
-  cache_.resize(basis_->size(), static_cast<Eigen::Index>(images.size()));
+  cache_.resize(model.size(), static_cast<Eigen::Index>(images.size()));
   // In portions, so that the bar moves.
   constexpr std::size_t kPortion = 256;
   for (std::size_t first = 0; first < images.size(); first += kPortion) {
@@ -32,7 +33,7 @@ ImageCoefficients::ImageCoefficients(const ImageSet& images,
 Eigen::VectorXf ImageCoefficients::transform(std::size_t index) const {
   std::vector<float> pixels(static_cast<std::size_t>(images_.grid().pixels()));
   images_.read(index, pixels);
-  return basis_->analyse(pixels).cast<float>();
+  return model_.basis().analyse(pixels).cast<float>().cwiseProduct(compared_);
 }
 
 Eigen::VectorXf ImageCoefficients::read(std::size_t index) const {

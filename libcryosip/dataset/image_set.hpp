@@ -7,7 +7,7 @@
 
 #include "libcryosip/dataset/inspection.hpp"
 #include "libcryosip/dataset/relion_particles.hpp"
-#include "libcryosip/forward/forward_model.hpp"
+#include "libcryosip/forward/imaging.hpp"
 
 namespace cryosip {
 

@@ -166,7 +166,7 @@ DataInspection inspect(const ParticleTable& table, const ImageSetOptions& option
                     record.image.path + "', expected at most " + std::to_string(file->sections()));
     }
     const std::size_t box = file->width();
-    if (is_new && (box != file->height() || box % 2 != 0 || box == 0)) {
+    if (is_new && (box != file->height() || !is_usable_box(static_cast<std::int64_t>(box)))) {
       add_fault(result.faults,
                 DataFault::Kind::BoxUnusable,
                 where + ": images of " + size_text(box, file->height()) +

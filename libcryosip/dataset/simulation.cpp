@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <utility>
 
 #include "formats/error.hpp"
@@ -27,6 +28,9 @@ void check(const SimulationOptions& options,
            const ConformationLaw& law) {
   require(options.count > 0, "the number of images must be positive");
   check_grid(options.grid);
+  require(model.has_views() || (options.poses == SimulationOptions::Poses::Fixed &&
+                                options.optics == SimulationOptions::Optics::None),
+          "the model is seen from one side without a microscope, expected fixed poses and no CTF");
   require(options.snr >= 0 && options.noise_sigma >= 0, "SNR and noise must not be negative");
   require(options.snr == 0 || options.noise_sigma == 0, "give either an SNR or a noise sigma");
   require(options.defocus_min_angstrom <= options.defocus_max_angstrom,
@@ -75,8 +79,11 @@ Pose draw_pose(const SimulationOptions& options, std::size_t i) {
     const auto& records = options.pose_table->records;
     return records[i % records.size()].pose;
   }
-  RandomStream stream(options.seed, StreamPurpose::Pose, i);
   Pose pose;
+  if (options.poses == SimulationOptions::Poses::Fixed) {
+    return pose;
+  }
+  RandomStream stream(options.seed, StreamPurpose::Pose, i);
   pose.rotation = stream.rotation();
   pose.shift_angstrom.x() = options.shift_sigma_angstrom * stream.normal();
   pose.shift_angstrom.y() = options.shift_sigma_angstrom * stream.normal();
@@ -146,7 +153,8 @@ SimulationResult simulate(const ConformationModel& model,
                           const std::string& stack_path,
                           Progress& progress) {
   check(options, model, law);
-  const PixelSimulator simulator(model, options.grid, options.imaging);
+  const std::unique_ptr<const PixelSimulator> simulator =
+      model.pixel_simulator(options.grid, options.imaging);
 
   SimulationResult result;
   result.particles.has_poses = true;
@@ -168,7 +176,7 @@ SimulationResult simulate(const ConformationModel& model,
   }
   result.noise_sigma = options.noise_sigma;
   if (options.snr > 0) {
-    result.signal_variance = signal_variance(simulator, result, progress);
+    result.signal_variance = signal_variance(*simulator, result, progress);
     result.noise_sigma = std::sqrt(result.signal_variance / options.snr);
   }
 
@@ -177,7 +185,7 @@ SimulationResult simulate(const ConformationModel& model,
   const ProgressStage stage(progress, "simulating images", options.count);
   for (std::size_t first = 0; first < options.count; first += kPortion) {
     const std::size_t portion = std::min(kPortion, options.count - first);
-    std::vector<Eigen::VectorXd> images = draw_images(simulator, result, first, portion);
+    std::vector<Eigen::VectorXd> images = draw_images(*simulator, result, first, portion);
     parallel_for(portion, [&](std::size_t offset) {
       Eigen::VectorXd& image = images[offset];
       if (result.noise_sigma > 0) {

@@ -9,14 +9,18 @@
 
 #include "libcryosip/core/progress.hpp"
 #include "libcryosip/dataset/relion_particles.hpp"
-#include "libcryosip/forward/forward_model.hpp"
+#include "libcryosip/forward/conformation_model.hpp"
 #include "libcryosip/structure/ensemble.hpp"
 #include "libcryosip/structure/mixture.hpp"
 
 namespace cryosip {
 
 struct SimulationOptions {
-  enum class Poses { Uniform, Table };
+  enum class Poses {
+    Uniform,
+    Table,
+    Fixed,  ///< all in the molecule's own frame, centred: what a model without views asks for
+  };
   enum class Optics { None, Uniform, Table };
 
   std::size_t count = 1000;  ///< > 0
@@ -55,8 +59,8 @@ struct SimulationResult {
 /// noise-free images.
 /// @param stack_path  .mrcs; appears when complete
 /// @throws Error(Usage) an option out of range, a law of other dimension than the model's, a table
-/// too
-///                      short of poses or optics; Error(Output)
+///                      too short of poses or optics, views or optics for a model that has none;
+///                      Error(Output)
 SimulationResult simulate(const ConformationModel& model,
                           const ConformationLaw& law,
                           const SimulationOptions& options,

@@ -6,13 +6,11 @@
 namespace cryosip {
 
 ImageLikelihood::ImageLikelihood(const Eigen::VectorXf& observed,
-                                 const Eigen::VectorXd& transfer,
-                                 double noise_variance) {
-  Eigen::VectorXd twice(2 * transfer.size());
-  twice << transfer, transfer;
-  transfer_squared_ = (twice.cwiseAbs2() / noise_variance).cast<float>();
-  filtered_ = (twice.cwiseProduct(observed.cast<double>()) / noise_variance).cast<float>();
-}
+                                 const Eigen::VectorXf& transfer,
+                                 double noise_variance)
+    : transfer_squared_((transfer.cast<double>().cwiseAbs2() / noise_variance).cast<float>()),
+      filtered_((transfer.cast<double>().cwiseProduct(observed.cast<double>()) / noise_variance)
+                    .cast<float>()) {}
 
 ImageLikelihood::Fit ImageLikelihood::fit(
     const Eigen::Ref<const Eigen::VectorXf>& simulated) const {

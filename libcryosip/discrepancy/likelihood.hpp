@@ -11,12 +11,11 @@ namespace cryosip {
 /// One observed image, ready to be compared with many noise-free, CTF-free simulated ones.
 class ImageLikelihood {
  public:
-  /// @param observed        y: real parts, then imaginary parts of complex coefficients
-  /// @param transfer        C at each complex coefficient, contrast scale included; 0 leaves the
-  ///                        coefficient out
+  /// @param observed        y (size)
+  /// @param transfer        C (size), diagonal, contrast included; 0 leaves a coefficient out
   /// @param noise_variance  sigma^2 of every real coefficient; > 0
   ImageLikelihood(const Eigen::VectorXf& observed,
-                  const Eigen::VectorXd& transfer,
+                  const Eigen::VectorXf& transfer,
                   double noise_variance);
 
   /// <C x, y> / sigma^2 and |C x|^2 / sigma^2.
@@ -37,7 +36,7 @@ class ImageLikelihood {
                 Eigen::Ref<Eigen::VectorXf> result) const;
 
  private:
-  Eigen::VectorXf transfer_squared_;  // (size): C^2 / sigma^2, twice over
+  Eigen::VectorXf transfer_squared_;  // (size): C^2 / sigma^2
   Eigen::VectorXf filtered_;          // (size): C y / sigma^2
 };
 

@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "formats/error.hpp"
-#include "libcryosip/core/units.hpp"
 #include "libcryosip/dataset/background.hpp"
 
 namespace cryosip {
@@ -13,15 +12,6 @@ namespace {
 
 constexpr const char* kNoiseLabel = "sipNoiseSigma";
 constexpr const char* kTemperatureLabel = "sipInitialTemperature";
-constexpr double kFinestDefaultAngstrom = 6;
-
-// Where the widest-drawn atoms still carry signal: exp(-b q^2 / 4) = 2 %.
-double default_resolution(const Scattering& scattering) {
-  constexpr double kFaint = 0.02;
-  const double variance = scattering.narrowest_variance_angstrom2();
-  const double q = std::sqrt(-std::log(kFaint) / (2 * kPi * kPi * variance));
-  return std::max(kFinestDefaultAngstrom, 1 / q);
-}
 
 struct Choice {
   PoseLaw poses;
@@ -61,21 +51,18 @@ class ImageFlow {
             const ImageSet& images,
             const ImageFlowOptions& options,
             Progress& progress)
-      : model_(model), images_(images), options_(options), choice_(choose(options, images)) {
-    const Scattering scattering = scattering_of(model.atoms(), options.imaging.scattering);
-    const double resolution = options.resolution_angstrom > 0 ? options.resolution_angstrom
-                                                              : default_resolution(scattering);
-    basis_ = std::make_shared<FourierDisc>(images.grid(), resolution);
-    // Where nothing aliases, point sampling is the band-limited drawing.
-    const PixelModel pixel = options.imaging.pixel == PixelModel::Point ? PixelModel::Bandlimited
-                                                                        : options.imaging.pixel;
-    renderer_ = std::make_unique<FourierRenderer<float>>(basis_, scattering, pixel);
+      : images_(images),
+        options_(options),
+        choice_(choose(options, images)),
+        // A built-in model's images are what they are by definition.
+        given_contrast_(options.contrast || model.has_views() ? options.contrast : 1),
+        model_(model.image_model(images.grid(), options.resolution_angstrom, options.imaging)) {
     progress.note(std::to_string(images.size()) + " images of " +
                   std::to_string(images.grid().box) + " pixels at " +
                   shown(images.grid().pixel_size_angstrom) + " angstrom, compared to " +
-                  shown(basis_->resolution_angstrom()) + " angstrom" +
+                  shown(model_->basis().resolution_angstrom()) + " angstrom" +
                   (images.has_ctf() ? ", with CTF" : ", without CTF"));
-    coefficients_ = std::make_unique<ImageCoefficients>(images, basis_, progress);
+    coefficients_ = std::make_unique<ImageCoefficients>(images, *model_, progress);
 
     likelihood_ = options.likelihood;
     likelihood_.seed = options.seed;
@@ -101,11 +88,10 @@ class ImageFlow {
     const BlockedPairEngine engine;
     std::unique_ptr<FlowObjective> objective;
     if (is_likelihood()) {
-      objective = std::make_unique<LikelihoodObjective>(
-          model_, *renderer_, *coefficients_, scale, likelihood_, temperature);
+      objective =
+          std::make_unique<LikelihoodObjective>(*coefficients_, scale, likelihood_, temperature);
     } else {
-      objective = std::make_unique<PairObjective>(
-          model_, *renderer_, *coefficients_, scale, engine, pairs_);
+      objective = std::make_unique<PairObjective>(*coefficients_, scale, engine, pairs_);
     }
     progress.note("objective: " + objective->description());
     begin_schedule(ensemble, *objective, options_.flow);
@@ -132,15 +118,14 @@ class ImageFlow {
     if (const auto known = ensemble.flow.carried(kTemperatureLabel); goes_on && known) {
       return *known;
     }
-    const double chosen =
-        choose_initial_temperature(model_, *renderer_, *coefficients_, scale, ensemble, progress);
+    const double chosen = choose_initial_temperature(*coefficients_, scale, ensemble, progress);
     progress.note("initial temperature: " + shown(chosen) + " (chosen)");
     return chosen;
   }
 
   ImageScale image_scale(const Ensemble& ensemble, bool goes_on, Progress& progress) {
     ImageScale scale;
-    scale.refine_contrast = !options_.contrast;
+    scale.refine_contrast = !given_contrast_;
     const auto known = [&](const std::optional<double>& given, const char* label) {
       return given ? given : (goes_on ? ensemble.flow.carried(label) : std::nullopt);
     };
@@ -156,17 +141,13 @@ class ImageFlow {
                   images_.table().source +
                       ": the images have no noise outside the particles' circle; give its sigma");
     }
-    const std::optional<double> contrast = known(options_.contrast, kContrastLabel);
-    scale.contrast = contrast          ? *contrast
-                     : is_likelihood() ? estimate_contrast_at_given_poses(
-                                             model_, *renderer_, *coefficients_, ensemble, progress)
-                                       : estimate_contrast_from_energy(model_,
-                                                                       *renderer_,
-                                                                       *coefficients_,
-                                                                       ensemble,
-                                                                       choice_.poses,
-                                                                       scale.noise_sigma,
-                                                                       options_.seed);
+    const std::optional<double> contrast = known(given_contrast_, kContrastLabel);
+    scale.contrast =
+        contrast ? *contrast
+        : is_likelihood()
+            ? estimate_contrast_at_given_poses(*coefficients_, ensemble, progress)
+            : estimate_contrast_from_energy(
+                  *coefficients_, ensemble, choice_.poses, scale.noise_sigma, options_.seed);
     say("contrast of the drawings in the images", scale.contrast, !contrast);
     if (scale.contrast < 0) {
       progress.warn(
@@ -176,12 +157,11 @@ class ImageFlow {
     return scale;
   }
 
-  const ConformationModel& model_;
   const ImageSet& images_;
   const ImageFlowOptions& options_;
   Choice choice_;
-  std::shared_ptr<const FourierDisc> basis_;
-  std::unique_ptr<const Renderer<float>> renderer_;
+  std::optional<double> given_contrast_;
+  std::unique_ptr<const ImageModel> model_;
   std::unique_ptr<const ImageCoefficients> coefficients_;
   LikelihoodOptions likelihood_;
   PairObjectiveOptions pairs_;

@@ -12,7 +12,7 @@
 #include "libcryosip/flow/flow.hpp"
 #include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/flow/pair_objective.hpp"
-#include "libcryosip/forward/forward_model.hpp"
+#include "libcryosip/forward/conformation_model.hpp"
 
 namespace cryosip {
 
@@ -27,8 +27,7 @@ struct ImageFlowOptions {
   ObjectiveKind objective = ObjectiveKind::Auto;
   std::optional<PoseLaw> poses;  ///< none: Given where the data set has poses, else Uniform
   ImagingOptions imaging;
-  /// Finest detail compared, in angstrom; 0: where the residues' Gaussian has fallen to 2 %, but
-  /// not finer than 6 angstrom.
+  /// Finest detail compared, in angstrom; 0: ConformationModel::finest_detail_angstrom().
   double resolution_angstrom = 0;
   std::optional<double> noise_sigma;  ///< of a pixel; none: measured outside the particles' circle
   std::optional<double> contrast;     ///< none: estimated against the initial ensemble

@@ -7,14 +7,14 @@
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/discrepancy/likelihood.hpp"
-#include "libcryosip/flow/disc_transfer.hpp"
 
 namespace cryosip {
 namespace {
 
 // One image's share of a step.
 struct ImageShare {
-  Eigen::MatrixXd pull;  // (coordinates, conformations): sum of r J^T C (y - C x) / sigma^2
+  Eigen::MatrixXd pull;         // (coordinates, conformations): r J^T C (y - C x) / sigma^2
+  Eigen::VectorXd explanation;  // (conformations): (p(y|point) / p(y)) at the temperature
   double log_evidence = 0;
   double effective_conformations = 0;  // 1 / sum r^2
   // Posterior means, at temperature 1, of <C x, y> and |C x|^2, both over sigma^2.
@@ -27,7 +27,7 @@ ImageLikelihood likelihood_of(const ImageCoefficients& images,
                               const ImagingCondition& condition,
                               const ImageScale& scale) {
   return {images.read(image),
-          scale.contrast * transfer_without_mean(images.basis(), condition),
+          static_cast<float>(scale.contrast) * images.model().transfer(condition.ctf),
           scale.noise_sigma * scale.noise_sigma};
 }
 
@@ -38,19 +38,16 @@ struct Drawings {
   Eigen::VectorXd overlaps;         // (conformations): <C x, y> / sigma^2
 };
 
-Drawings draw_all(const ConformationModel& model,
-                  const Renderer<float>& renderer,
-                  const Ensemble& ensemble,
+Drawings draw_all(const ImageModel& model,
+                  const Eigen::MatrixXd& coordinates,
                   const ImagingCondition& condition,
                   const ImageLikelihood& likelihood) {
-  Drawings drawings{Eigen::MatrixXf(renderer.basis().size(), ensemble.size()),
-                    Eigen::VectorXd(ensemble.size()),
-                    Eigen::VectorXd(ensemble.size())};
-  const auto workspace = renderer.workspace();
-  Eigen::Matrix3Xd positions;
-  for (Eigen::Index i = 0; i < ensemble.size(); ++i) {
-    model.positions(ensemble.coordinates.col(i), positions);
-    renderer.render(positions, condition.pose, *workspace, drawings.images.col(i));
+  Drawings drawings{Eigen::MatrixXf(model.size(), coordinates.cols()),
+                    Eigen::VectorXd(coordinates.cols()),
+                    Eigen::VectorXd(coordinates.cols())};
+  const auto workspace = model.workspace();
+  for (Eigen::Index i = 0; i < coordinates.cols(); ++i) {
+    model.draw(coordinates.col(i), condition.pose, *workspace, drawings.images.col(i));
     const ImageLikelihood::Fit fit = likelihood.fit(drawings.images.col(i));
     drawings.log_likelihoods(i) = fit.log_likelihood();
     drawings.overlaps(i) = fit.overlap;
@@ -60,15 +57,11 @@ Drawings draw_all(const ConformationModel& model,
 
 }  // namespace
 
-LikelihoodObjective::LikelihoodObjective(const ConformationModel& model,
-                                         const Renderer<float>& renderer,
-                                         const ImageCoefficients& images,
+LikelihoodObjective::LikelihoodObjective(const ImageCoefficients& images,
                                          const ImageScale& scale,
                                          const LikelihoodOptions& options,
                                          double initial_temperature)
-    : model_(model),
-      renderer_(renderer),
-      images_(images),
+    : images_(images),
       scale_(scale),
       options_(options),
       initial_temperature_(initial_temperature),
@@ -100,18 +93,21 @@ std::string describe(const LikelihoodOptions& options) {
   return text.str();
 }
 
-FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const FlowMoment& moment) {
+FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
+                                             const Eigen::MatrixXd& points,
+                                             const FlowMoment& moment) {
   const double temperature =
       annealed(initial_temperature_, 1, options_.cooling_share, moment.fraction);
-  const FourierDisc& basis = images_.basis();
+  const ImageModel& model = images_.model();
   const std::vector<std::size_t> batch = batches_.batch(moment.step);
   const Eigen::Index count = ensemble.size();
+  const bool apart = points != ensemble.coordinates;
 
   std::vector<ImageShare> shares(batch.size());
   parallel_for(batch.size(), [&](std::size_t b) {
     const ImagingCondition condition = images_.images().condition(batch[b]);
     const ImageLikelihood likelihood = likelihood_of(images_, batch[b], condition, scale_);
-    const Drawings drawn = draw_all(model_, renderer_, ensemble, condition, likelihood);
+    const Drawings drawn = draw_all(model, ensemble.coordinates, condition, likelihood);
     const Responsibilities posterior =
         responsibilities(drawn.log_likelihoods, ensemble.weights, temperature);
 
@@ -126,27 +122,31 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const Flo
       share.fit = {sharp.dot(drawn.overlaps),
                    2 * sharp.dot(drawn.overlaps - drawn.log_likelihoods)};
     }
-    const auto workspace = renderer_.workspace();
-    Eigen::VectorXf image(basis.size());
-    Eigen::VectorXf adjoint(basis.size());
-    Eigen::Matrix3Xd positions;
-    RenderGradient gradient;
+    const Drawings at_points = apart ? draw_all(model, points, condition, likelihood) : Drawings{};
+    const Drawings& pulled = apart ? at_points : drawn;
+    share.explanation = (pulled.log_likelihoods / temperature).array() - posterior.log_evidence;
+    share.explanation = share.explanation.array().exp();
+    // What a posterior would be, had the conformation been at its point.
+    const Eigen::VectorXd shares_of_points =
+        apart ? ensemble.weights.cwiseProduct(share.explanation) : posterior.values;
+    const auto workspace = model.workspace();
+    Eigen::VectorXf image(model.size());
+    Eigen::VectorXf adjoint(model.size());
     for (Eigen::Index i = 0; i < count; ++i) {
-      if (posterior.values(i) <= options_.negligible_responsibility) {
+      if (shares_of_points(i) <= options_.negligible_responsibility) {
         continue;
       }
       ++share.gradients;
-      likelihood.gradient(drawn.images.col(i), posterior.values(i), adjoint);
-      model_.positions(ensemble.coordinates.col(i), positions);
+      likelihood.gradient(pulled.images.col(i), shares_of_points(i), adjoint);
       // Once more, for the workspace; far fewer conformations come here than were drawn.
-      renderer_.render(positions, condition.pose, *workspace, image);
-      renderer_.pull_back(adjoint, *workspace, gradient);
-      share.pull.col(i) = model_.pull_back(ensemble.coordinates.col(i), gradient.positions);
+      model.draw(points.col(i), condition.pose, *workspace, image);
+      share.pull.col(i) = model.pull_back(*workspace, adjoint);
     }
   });
 
   FlowEvaluation result;
   result.velocity = Eigen::MatrixXd::Zero(ensemble.dimension(), count);
+  result.first_variation = Eigen::VectorXd::Zero(count);
   double log_evidence = 0;
   double effective = 0;
   double gradients = 0;
@@ -156,11 +156,13 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const Flo
     overlap += share.fit.overlap;
     norm += share.fit.norm;
     result.velocity += share.pull;
+    result.first_variation -= share.explanation;
     log_evidence += share.log_evidence;
     effective += share.effective_conformations;
     gradients += static_cast<double>(share.gradients);
   }
   const auto images = static_cast<double>(batch.size());
+  result.first_variation /= images;
   for (Eigen::Index i = 0; i < count; ++i) {
     const double weight = ensemble.weights(i);
     result.velocity.col(i) *= weight > 0 ? 1 / (images * temperature * weight) : 0;
@@ -180,33 +182,27 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const Flo
   return result;
 }
 
-double estimate_contrast_at_given_poses(const ConformationModel& model,
-                                        const Renderer<float>& renderer,
-                                        const ImageCoefficients& images,
+double estimate_contrast_at_given_poses(const ImageCoefficients& images,
                                         const Ensemble& ensemble,
                                         Progress& progress,
                                         std::size_t max_images) {
   const std::size_t total = images.images().size();
   const std::size_t used = std::min(total, max_images);
-  const FourierDisc& basis = images.basis();
+  const ImageModel& model = images.model();
   const ProgressStage stage(progress, "estimating the contrast", used);
   std::vector<double> overlaps(used);
   std::vector<double> norms(used);
   parallel_for(used, [&](std::size_t u) {
     const std::size_t image = u * total / used;
     const ImagingCondition condition = images.images().condition(image);
-    const Eigen::VectorXd transfer = transfer_without_mean(basis, condition);
-    const auto workspace = renderer.workspace();
-    Eigen::VectorXf drawn(basis.size());
-    Eigen::VectorXd mean = Eigen::VectorXd::Zero(basis.size());
-    Eigen::Matrix3Xd positions;
+    const auto workspace = model.workspace();
+    Eigen::VectorXf drawn(model.size());
+    Eigen::VectorXd mean = Eigen::VectorXd::Zero(model.size());
     for (Eigen::Index i = 0; i < ensemble.size(); ++i) {
-      model.positions(ensemble.coordinates.col(i), positions);
-      renderer.render(positions, condition.pose, *workspace, drawn);
+      model.draw(ensemble.coordinates.col(i), condition.pose, *workspace, drawn);
       mean += ensemble.weights(i) * drawn.cast<double>();
     }
-    mean.head(basis.frequencies()).array() *= transfer.array();
-    mean.tail(basis.frequencies()).array() *= transfer.array();
+    mean.array() *= model.transfer(condition.ctf).cast<double>().array();
     overlaps[u] = mean.dot(images.read(image).cast<double>());
     norms[u] = mean.squaredNorm();
   });
@@ -223,9 +219,7 @@ double estimate_contrast_at_given_poses(const ConformationModel& model,
   return overlap / norm;
 }
 
-double choose_initial_temperature(const ConformationModel& model,
-                                  const Renderer<float>& renderer,
-                                  const ImageCoefficients& images,
+double choose_initial_temperature(const ImageCoefficients& images,
                                   const ImageScale& scale,
                                   const Ensemble& ensemble,
                                   Progress& progress,
@@ -240,7 +234,8 @@ double choose_initial_temperature(const ConformationModel& model,
     const std::size_t image = u * total / used;
     const ImagingCondition condition = images.images().condition(image);
     const ImageLikelihood likelihood = likelihood_of(images, image, condition, scale);
-    log_likelihoods[u] = draw_all(model, renderer, ensemble, condition, likelihood).log_likelihoods;
+    log_likelihoods[u] =
+        draw_all(images.model(), ensemble.coordinates, condition, likelihood).log_likelihoods;
   });
   const auto effective_share = [&](double temperature) {
     double sum = 0;

@@ -13,7 +13,6 @@
 #include "libcryosip/dataset/image_coefficients.hpp"
 #include "libcryosip/flow/nuisance_law.hpp"
 #include "libcryosip/flow/objective.hpp"
-#include "libcryosip/forward/renderer.hpp"
 
 namespace cryosip {
 
@@ -44,23 +43,20 @@ std::string describe(const LikelihoodOptions& options);
 
 class LikelihoodObjective final : public FlowObjective {
  public:
-  /// References must outlive this object.
+  /// @param images  must outlive this object
   /// @param initial_temperature  >= 1: the options' own, or the one chosen from the data
   /// @throws Error(Usage) images without poses, or an option out of range
-  LikelihoodObjective(const ConformationModel& model,
-                      const Renderer<float>& renderer,
-                      const ImageCoefficients& images,
+  LikelihoodObjective(const ImageCoefficients& images,
                       const ImageScale& scale,
                       const LikelihoodOptions& options,
                       double initial_temperature);
 
   [[nodiscard]] std::string description() const override { return describe(options_); }
   [[nodiscard]] FlowEvaluation evaluate(const Ensemble& ensemble,
+                                        const Eigen::MatrixXd& points,
                                         const FlowMoment& moment) override;
 
  private:
-  const ConformationModel& model_;
-  const Renderer<float>& renderer_;
   const ImageCoefficients& images_;
   ImageScale scale_;
   LikelihoodOptions options_;
@@ -71,9 +67,7 @@ class LikelihoodObjective final : public FlowObjective {
 /// Contrast by least squares of images against the ensemble's mean image at each image's own pose
 /// and CTF, over at most max_images images spread over the set.
 /// @throws Error(Numerical) where the drawn images vanish
-double estimate_contrast_at_given_poses(const ConformationModel& model,
-                                        const Renderer<float>& renderer,
-                                        const ImageCoefficients& images,
+double estimate_contrast_at_given_poses(const ImageCoefficients& images,
                                         const Ensemble& ensemble,
                                         Progress& progress,
                                         std::size_t max_images = 200);
@@ -83,9 +77,7 @@ double estimate_contrast_at_given_poses(const ConformationModel& model,
 /// image pulls them; a hotter one spreads the ensemble before it is cooled.  Measured on AdK with
 /// 800 conformations: 10 at SNR 0.1, 1.6 at SNR 0.01.
 /// @param scale  its contrast and noise are used as they are
-double choose_initial_temperature(const ConformationModel& model,
-                                  const Renderer<float>& renderer,
-                                  const ImageCoefficients& images,
+double choose_initial_temperature(const ImageCoefficients& images,
                                   const ImageScale& scale,
                                   const Ensemble& ensemble,
                                   Progress& progress,

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "libcryosip/dataset/image_set.hpp"
-#include "libcryosip/forward/forward_model.hpp"
+#include "libcryosip/forward/imaging.hpp"
 
 namespace cryosip {
 

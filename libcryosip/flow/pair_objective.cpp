@@ -6,36 +6,27 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
-#include "libcryosip/flow/disc_transfer.hpp"
 
 namespace cryosip {
 namespace {
 
-// Observed images side by side, their means left out.
+// Observed images side by side.
 Eigen::MatrixXf observed_matrix(const ImageCoefficients& images,
                                 const std::vector<std::size_t>& indices) {
-  const Eigen::Index frequencies = images.basis().frequencies();
-  Eigen::MatrixXf matrix(images.basis().size(), static_cast<Eigen::Index>(indices.size()));
+  Eigen::MatrixXf matrix(images.model().size(), static_cast<Eigen::Index>(indices.size()));
   parallel_for(indices.size(), [&](std::size_t b) {
-    auto column = matrix.col(static_cast<Eigen::Index>(b));
-    column = images.read(indices[b]);
-    column(0) = 0;
-    column(frequencies) = 0;
+    matrix.col(static_cast<Eigen::Index>(b)) = images.read(indices[b]);
   });
   return matrix;
 }
 
 }  // namespace
 
-PairObjective::PairObjective(const ConformationModel& model,
-                             const Renderer<float>& renderer,
-                             const ImageCoefficients& images,
+PairObjective::PairObjective(const ImageCoefficients& images,
                              const ImageScale& scale,
                              const PairEngine& engine,
                              const PairObjectiveOptions& options)
-    : model_(model),
-      renderer_(renderer),
-      images_(images),
+    : images_(images),
       scale_(scale),
       engine_(engine),
       options_(options),
@@ -62,20 +53,25 @@ std::string describe(const PairObjectiveOptions& options) {
   return text.str();
 }
 
-FlowEvaluation PairObjective::evaluate(const Ensemble& ensemble, const FlowMoment& moment) {
+FlowEvaluation PairObjective::evaluate(const Ensemble& ensemble,
+                                       const Eigen::MatrixXd& points,
+                                       const FlowMoment& moment) {
+  if (points != ensemble.coordinates) {
+    throw Error(ErrorKind::Usage,
+                "pair objective: velocities elsewhere than at the conformations are not known");
+  }
   const Eigen::Index count = ensemble.size();
-  const FourierDisc& basis = images_.basis();
+  const ImageModel& model = images_.model();
   std::vector<ImagingCondition> conditions(static_cast<std::size_t>(count));
   std::vector<Eigen::VectorXf> transfers(static_cast<std::size_t>(count));
-  Eigen::MatrixXf simulated(basis.size(), count);
+  Eigen::MatrixXf simulated(model.size(), count);
   parallel_for(static_cast<std::size_t>(count), [&](std::size_t i) {
     const auto column = static_cast<Eigen::Index>(i);
     conditions[i] = law_.sample(moment.step, i);
-    transfers[i] = doubled_transfer(basis, conditions[i], scale_.contrast);
-    const auto workspace = renderer_.workspace();
-    Eigen::Matrix3Xd positions;
-    model_.positions(ensemble.coordinates.col(column), positions);
-    renderer_.render(positions, conditions[i].pose, *workspace, simulated.col(column));
+    transfers[i] = static_cast<float>(scale_.contrast) * model.transfer(conditions[i].ctf);
+    const auto workspace = model.workspace();
+    model.draw(
+        ensemble.coordinates.col(column), conditions[i].pose, *workspace, simulated.col(column));
     simulated.col(column).array() *= transfers[i].array();
   });
   const double rms_norm = std::sqrt(simulated.cast<double>().colwise().squaredNorm().mean());
@@ -102,18 +98,13 @@ FlowEvaluation PairObjective::evaluate(const Ensemble& ensemble, const FlowMomen
     if (ensemble.weights(column) <= 0) {
       return;
     }
-    const auto workspace = renderer_.workspace();
-    Eigen::Matrix3Xd positions;
-    Eigen::VectorXf drawn(basis.size());
-    model_.positions(ensemble.coordinates.col(column), positions);
-    renderer_.render(positions, conditions[i].pose, *workspace, drawn);
+    const auto workspace = model.workspace();
+    Eigen::VectorXf drawn(model.size());
+    model.draw(ensemble.coordinates.col(column), conditions[i].pose, *workspace, drawn);
     const Eigen::VectorXf adjoint = (pairs.gradient.col(column) / ensemble.weights(column))
                                         .cast<float>()
                                         .cwiseProduct(transfers[i]);
-    RenderGradient gradient;
-    renderer_.pull_back(adjoint, *workspace, gradient);
-    result.velocity.col(column) =
-        -model_.pull_back(ensemble.coordinates.col(column), gradient.positions);
+    result.velocity.col(column) = -model.pull_back(*workspace, adjoint);
   });
   result.objective = pairs.value;
   if (options_.kernel == PairKernel::Gaussian) {
@@ -122,9 +113,7 @@ FlowEvaluation PairObjective::evaluate(const Ensemble& ensemble, const FlowMomen
   return result;
 }
 
-double estimate_contrast_from_energy(const ConformationModel& model,
-                                     const Renderer<float>& renderer,
-                                     const ImageCoefficients& images,
+double estimate_contrast_from_energy(const ImageCoefficients& images,
                                      const Ensemble& ensemble,
                                      PoseLaw poses,
                                      double noise_sigma,
@@ -132,26 +121,23 @@ double estimate_contrast_from_energy(const ConformationModel& model,
                                      std::size_t max_images) {
   const std::size_t total = images.images().size();
   const std::size_t used = std::min(total, max_images);
-  const FourierDisc& basis = images.basis();
+  const ImageModel& model = images.model();
   std::vector<std::size_t> indices(used);
   for (std::size_t u = 0; u < used; ++u) {
     indices[u] = u * total / used;
   }
   const Eigen::MatrixXd observed = observed_matrix(images, indices).cast<double>();
-  // The imaginary and the real part of the mean are left out.
-  const double noise_energy = noise_sigma * noise_sigma * static_cast<double>(basis.size() - 2);
+  const double noise_energy = noise_sigma * noise_sigma * static_cast<double>(model.compared());
   const double signal = observed.colwise().squaredNorm().mean() - noise_energy;
 
   const NuisanceLaw law(images.images(), poses, seed);
   const double drawn_energy = parallel_sum(used, [&](std::size_t u) {
     const ImagingCondition condition = law.sample(0, u);
-    const auto workspace = renderer.workspace();
-    Eigen::Matrix3Xd positions;
+    const auto workspace = model.workspace();
     const Eigen::Index conformation = static_cast<Eigen::Index>(u) % ensemble.size();
-    model.positions(ensemble.coordinates.col(conformation), positions);
-    Eigen::VectorXf drawn(basis.size());
-    renderer.render(positions, condition.pose, *workspace, drawn);
-    return drawn.cwiseProduct(doubled_transfer(basis, condition, 1)).cast<double>().squaredNorm();
+    Eigen::VectorXf drawn(model.size());
+    model.draw(ensemble.coordinates.col(conformation), condition.pose, *workspace, drawn);
+    return drawn.cwiseProduct(model.transfer(condition.ctf)).cast<double>().squaredNorm();
   });
   const double drawn = drawn_energy / static_cast<double>(used);
   if (!(signal > 0) || !(drawn > 0)) {

@@ -10,7 +10,6 @@
 #include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/flow/nuisance_law.hpp"
 #include "libcryosip/flow/objective.hpp"
-#include "libcryosip/forward/renderer.hpp"
 
 namespace cryosip {
 
@@ -33,20 +32,17 @@ class PairObjective final : public FlowObjective {
  public:
   /// References must outlive this object.
   /// @throws Error(Usage) an option out of range; poses wanted from images that have none
-  PairObjective(const ConformationModel& model,
-                const Renderer<float>& renderer,
-                const ImageCoefficients& images,
+  PairObjective(const ImageCoefficients& images,
                 const ImageScale& scale,
                 const PairEngine& engine,
                 const PairObjectiveOptions& options);
 
   [[nodiscard]] std::string description() const override { return describe(options_); }
   [[nodiscard]] FlowEvaluation evaluate(const Ensemble& ensemble,
+                                        const Eigen::MatrixXd& points,
                                         const FlowMoment& moment) override;
 
  private:
-  const ConformationModel& model_;
-  const Renderer<float>& renderer_;
   const ImageCoefficients& images_;
   ImageScale scale_;
   const PairEngine& engine_;
@@ -58,9 +54,7 @@ class PairObjective final : public FlowObjective {
 /// Contrast (taken positive) from the energy of the images beyond the noise's, against the energy
 /// of the ensemble's images under the law: needs no pose.
 /// @throws Error(Numerical) where the images hold no more than the noise
-double estimate_contrast_from_energy(const ConformationModel& model,
-                                     const Renderer<float>& renderer,
-                                     const ImageCoefficients& images,
+double estimate_contrast_from_energy(const ImageCoefficients& images,
                                      const Ensemble& ensemble,
                                      PoseLaw poses,
                                      double noise_sigma,

@@ -1,17 +1,17 @@
-// From conformation coordinates to atoms and back.
+// From conformation coordinates to images: the models that --model names.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <Eigen/Core>
 
-#include "formats/nmd.hpp"
-#include "libcryosip/structure/atoms.hpp"
+#include "libcryosip/forward/image_model.hpp"
 
 namespace cryosip {
 
-/// theta in R^K -> positions of atoms.  Thread-safe once made.
+/// theta in R^K -> something that can be seen.  Thread-safe once made.
 class ConformationModel {
  public:
   ConformationModel() = default;
@@ -21,59 +21,29 @@ class ConformationModel {
 
   /// Number of coordinates K; 0 for a rigid model.
   [[nodiscard]] virtual Eigen::Index dimension() const = 0;
-  /// The atoms at coordinates 0.
-  [[nodiscard]] virtual const Atoms& atoms() const = 0;
-  /// @param coordinates  (K)
-  /// @param positions    (3, atoms), angstrom, overwritten; the centre of atoms() is the origin
-  virtual void positions(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
-                         Eigen::Matrix3Xd& positions) const = 0;
-  /// J^T g: gradient by the coordinates (K) from the gradient by the positions.
-  [[nodiscard]] virtual Eigen::VectorXd pull_back(
-      const Eigen::Ref<const Eigen::VectorXd>& coordinates,
-      const Eigen::Matrix3Xd& position_gradient) const = 0;
+  /// Whether it is seen from several sides through a microscope.  Otherwise its images know
+  /// neither poses (all are the identity) nor a CTF.
+  [[nodiscard]] virtual bool has_views() const { return true; }
+  /// The grid that its images have by definition, or nothing.
+  [[nodiscard]] virtual std::optional<ImageGrid> own_grid() const { return std::nullopt; }
+
+  /// Finest detail in its images worth comparing, in angstrom.
+  [[nodiscard]] virtual double finest_detail_angstrom(const ImagingOptions& options) const = 0;
+  /// Its images as coefficient vectors.  This object must outlive the result.
+  /// @param resolution_angstrom  finest detail kept; 0: finest_detail_angstrom()
+  /// @throws Error(Usage) a grid it cannot be drawn on, an option out of range
+  [[nodiscard]] virtual std::unique_ptr<ImageModel> image_model(
+      const ImageGrid& grid, double resolution_angstrom, const ImagingOptions& options) const = 0;
+  /// Its images as pixels.  This object must outlive the result.
+  /// @throws Error(Usage) as image_model()
+  [[nodiscard]] virtual std::unique_ptr<PixelSimulator> pixel_simulator(
+      const ImageGrid& grid, const ImagingOptions& options) const = 0;
 };
 
-/// x = x_0 + sum_k theta_k scale_k v_k (paper section 4.3): exactly linear.
-class NormalModeModel final : public ConformationModel {
- public:
-  /// @throws Error(Input) an NMD without modes
-  explicit NormalModeModel(const formats::Nmd& nmd);
-
-  [[nodiscard]] Eigen::Index dimension() const override { return displacements_.cols(); }
-  [[nodiscard]] const Atoms& atoms() const override { return atoms_; }
-  void positions(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
-                 Eigen::Matrix3Xd& positions) const override;
-  [[nodiscard]] Eigen::VectorXd pull_back(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
-                                          const Eigen::Matrix3Xd& position_gradient) const override;
-
- private:
-  Atoms atoms_;
-  Eigen::MatrixXd displacements_;  // (3 atoms, K): scale_k v_k
-};
-
-/// A structure that does not move.
-class RigidModel final : public ConformationModel {
- public:
-  explicit RigidModel(Atoms atoms);
-
-  [[nodiscard]] Eigen::Index dimension() const override { return 0; }
-  [[nodiscard]] const Atoms& atoms() const override { return atoms_; }
-  void positions(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
-                 Eigen::Matrix3Xd& positions) const override;
-  [[nodiscard]] Eigen::VectorXd pull_back(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
-                                          const Eigen::Matrix3Xd& position_gradient) const override;
-
- private:
-  Atoms atoms_;
-};
-
-/// Loads what --model names: NAME.nmd, or a PDB or mmCIF file (all atoms, rigid).
-/// The structure is moved so that the mean position of its atoms is the origin.
+/// Loads what --model names: NAME.nmd (NormalModeModel), a PDB or mmCIF file (RigidModel of all
+/// atoms), or a built-in model: `identity` (IdentityModel), `nanocluster` (NanoclusterModel).
+/// A structure is moved so that the mean position of its atoms is the origin.
 /// @throws Error(Input) as the readers of formats/
-std::unique_ptr<ConformationModel> load_conformation_model(const std::string& path);
-
-/// Atomic number from an atom's name as PDB files write it ("CA" of a residue other than CA is
-/// carbon), 0 where it cannot be told.
-int atomic_number_of(const std::string& atom_name, const std::string& residue_name);
+std::unique_ptr<ConformationModel> load_conformation_model(const std::string& name);
 
 }  // namespace cryosip

@@ -4,7 +4,7 @@
 
 namespace cryosip {
 
-ForwardModel::ForwardModel(const ConformationModel& model,
+ForwardModel::ForwardModel(const AtomicModel& model,
                            std::shared_ptr<const Renderer<double>> renderer)
     : model_(model), renderer_(std::move(renderer)) {}
 
@@ -34,27 +34,6 @@ ForwardModel::Gradient ForwardModel::pull_back(const Eigen::VectorXd& coordinate
           by_drawing.shift,
           condition.ctf ? basis().ctf_gradient(*condition.ctf, drawn, adjoint)
                         : Ctf::Gradient(Ctf::Gradient::Zero())};
-}
-
-PixelSimulator::PixelSimulator(const ConformationModel& model,
-                               const ImageGrid& grid,
-                               const ImagingOptions& options) {
-  const Scattering scattering = scattering_of(model.atoms(), options.scattering);
-  std::shared_ptr<const Renderer<double>> renderer;
-  if (options.pixel == PixelModel::Bandlimited) {
-    constexpr double kToNyquist = 0;
-    renderer = std::make_shared<FourierRenderer<double>>(
-        std::make_shared<FourierDisc>(grid, kToNyquist), scattering, options.pixel);
-  } else {
-    renderer = std::make_shared<PixelRenderer>(
-        std::make_shared<PixelBasis>(grid), scattering, options.pixel);
-  }
-  forward_ = std::make_unique<ForwardModel>(model, std::move(renderer));
-}
-
-Eigen::VectorXd PixelSimulator::image(const Eigen::VectorXd& coordinates,
-                                      const ImagingCondition& condition) const {
-  return forward_->basis().synthesise(forward_->image(coordinates, condition));
 }
 
 }  // namespace cryosip

@@ -50,7 +50,7 @@ void for_each_frequency(const ImageGrid& grid,
 }  // namespace
 
 void check_grid(const ImageGrid& grid) {
-  if (grid.box <= 0 || grid.box % 2 != 0) {
+  if (!is_usable_box(grid.box)) {
     throw Error(ErrorKind::Usage,
                 "box of " + std::to_string(grid.box) +
                     " pixels: expected a positive even number (RELION mishandles odd boxes)");

@@ -2,6 +2,7 @@
 // that distances between coefficient vectors mean the same as distances between images.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -23,7 +24,11 @@ struct ImageGrid {
   bool operator==(const ImageGrid&) const = default;
 };
 
-/// @throws Error(Usage) odd or non-positive box, non-positive pixel size
+/// Even, or a single pixel (IdentityModel).
+[[nodiscard]] constexpr bool is_usable_box(std::int64_t box) {
+  return box == 1 || (box > 0 && box % 2 == 0);
+}
+/// @throws Error(Usage) a box that is not usable, non-positive pixel size
 void check_grid(const ImageGrid& grid);
 
 class ImageBasis {
@@ -36,6 +41,8 @@ class ImageBasis {
   [[nodiscard]] virtual const ImageGrid& grid() const = 0;
   /// Real numbers an image.
   [[nodiscard]] virtual Eigen::Index size() const = 0;
+  /// Finest detail it can hold.
+  [[nodiscard]] virtual double resolution_angstrom() const = 0;
   /// Coefficients of an image.  @param pixels  box * box values, x fastest
   [[nodiscard]] virtual Eigen::VectorXd analyse(std::span<const float> pixels) const = 0;
   /// The image with these coefficients and nothing outside the band; the transpose of analyse().
@@ -57,6 +64,9 @@ class PixelBasis final : public ImageBasis {
 
   [[nodiscard]] const ImageGrid& grid() const override { return grid_; }
   [[nodiscard]] Eigen::Index size() const override { return grid_.pixels(); }
+  [[nodiscard]] double resolution_angstrom() const override {
+    return (grid_.box > 1 ? 2 : 1) * grid_.pixel_size_angstrom;
+  }
   [[nodiscard]] Eigen::VectorXd analyse(std::span<const float> pixels) const override;
   [[nodiscard]] Eigen::VectorXd synthesise(const Eigen::VectorXd& coefficients) const override;
   [[nodiscard]] Eigen::VectorXd apply_ctf(const Ctf& ctf,
@@ -85,6 +95,9 @@ class FourierDisc final : public ImageBasis {
 
   [[nodiscard]] const ImageGrid& grid() const override { return grid_; }
   [[nodiscard]] Eigen::Index size() const override { return 2 * frequencies(); }
+  [[nodiscard]] double resolution_angstrom() const override {
+    return grid_.edge_angstrom() / radius_;
+  }
   [[nodiscard]] Eigen::VectorXd analyse(std::span<const float> pixels) const override;
   [[nodiscard]] Eigen::VectorXd synthesise(const Eigen::VectorXd& coefficients) const override;
   [[nodiscard]] Eigen::VectorXd apply_ctf(const Ctf& ctf,
@@ -98,7 +111,6 @@ class FourierDisc final : public ImageBasis {
     return static_cast<Eigen::Index>(frequency_.size());
   }
   [[nodiscard]] int radius() const { return radius_; }
-  [[nodiscard]] double resolution_angstrom() const { return grid_.edge_angstrom() / radius_; }
   /// Highest |ky| kept beside this kx.
   [[nodiscard]] int top(int kx) const { return top_[static_cast<std::size_t>(kx)]; }
   /// (kx, ky) of one frequency, in cycles a box.

@@ -10,17 +10,9 @@
 #include <Eigen/Core>
 
 #include "libcryosip/forward/image_basis.hpp"
-#include "libcryosip/forward/pose.hpp"
-#include "libcryosip/forward/scattering.hpp"
+#include "libcryosip/forward/imaging.hpp"
 
 namespace cryosip {
-
-/// What a pixel's value is.
-enum class PixelModel {
-  Bandlimited,  ///< the projection cut to the Nyquist circle, sampled: what RELION assumes
-  Average,      ///< mean of the projection over the pixel's square (cryoJAX 0.5's default)
-  Point,        ///< the projection at the pixel's centre; aliases when atoms are narrow
-};
 
 /// Gradient of a scalar by what a drawing depends on.
 struct RenderGradient {

@@ -9,7 +9,7 @@
 #include <numbers>
 
 #include "formats/mrc.hpp"
-#include "libcryosip/forward/conformation_model.hpp"
+#include "libcryosip/forward/atomic_model.hpp"
 #include "libcryosip/forward/scattering.hpp"
 
 namespace {
@@ -28,7 +28,7 @@ Eigen::VectorXd gaussian(Eigen::Index n, double spacing, double centre, double v
 }
 
 // [z][y][x], x fastest, as a matrix of columns x for each (y, z).
-Eigen::MatrixXd density(const ConformationModel& model, Eigen::Index n, double spacing) {
+Eigen::MatrixXd density(const AtomicModel& model, Eigen::Index n, double spacing) {
   const Scattering scattering = scattering_of(model.atoms(), {});
   Eigen::Matrix3Xd positions;
   model.positions(Eigen::VectorXd::Zero(model.dimension()), positions);
@@ -95,8 +95,9 @@ int main(int argc, char** argv) {
     }
     const formats::Volume map = formats::read_volume(argv[2]);
     const auto model = load_conformation_model(argv[1]);
+    const auto& atomic = dynamic_cast<const AtomicModel&>(*model);
     const double value = correlation(
-        density(*model, static_cast<Eigen::Index>(map.size[0]), map.pixel_size_angstrom), map);
+        density(atomic, static_cast<Eigen::Index>(map.size[0]), map.pixel_size_angstrom), map);
     std::cout << argv[2] << ": correlation with " << argv[1] << ": " << value << '\n';
     return value >= std::atof(argv[3]) ? 0 : 1;
   } catch (const std::exception& error) {

@@ -7,6 +7,7 @@
 
 #include "libcryosip/dataset/image_set.hpp"
 #include "libcryosip/dataset/simulation.hpp"
+#include "libcryosip/forward/atomic_model.hpp"
 #include "tests/support/small_molecule.hpp"
 #include "tests/support/stacks.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -32,7 +33,7 @@ class SimulatedSet {
     truth_.particles.where.assign(count, "simulated");
   }
 
-  [[nodiscard]] const ConformationModel& model() const { return model_; }
+  [[nodiscard]] const NormalModeModel& model() const { return model_; }
   [[nodiscard]] const SimulationResult& truth() const { return truth_; }
   [[nodiscard]] std::string stack_path() const { return folder_.path("particles.mrcs"); }
   [[nodiscard]] std::unique_ptr<const ImageSet> images() const {

@@ -10,6 +10,11 @@
 
 namespace cryosip::cli {
 
+/// What --model takes, see load_conformation_model().
+inline constexpr const char* kModelHelp =
+    "normal modes (NMD), a rigid structure (PDB, mmCIF), or a built-in model: identity, "
+    "nanocluster";
+
 /// --atoms, --residue-sigma, --b-factor, --no-b-factors, --pixel.
 po::options_description imaging_option_group();
 /// @throws Error(Usage) an unknown word

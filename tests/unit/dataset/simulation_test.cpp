@@ -10,6 +10,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
+#include "libcryosip/forward/atomic_model.hpp"
 #include "tests/support/small_molecule.hpp"
 #include "tests/support/stacks.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -137,14 +138,14 @@ TEST_F(Simulation, WritesThePosesShiftsAndOpticsAndTheConformationsItDrewWith) {
   std::istringstream truth_back(truth.str());
   const Ensemble conformations = read_ensemble(formats::read_star(truth_back, "t.star"));
 
-  const PixelSimulator simulator(model_, options_.grid, options_.imaging);
+  const auto simulator = model_.pixel_simulator(options_.grid, options_.imaging);
   const std::vector<Pixels> images = stack();
   ASSERT_EQ(images.size(), 40U);
   for (std::size_t i = 0; i < images.size(); ++i) {
     const ParticleRecord& record = table.records[i];
     const Eigen::VectorXd again =
-        simulator.image(conformations.coordinates.col(static_cast<Eigen::Index>(i)),
-                        {record.pose, Ctf(record.ctf)});
+        simulator->image(conformations.coordinates.col(static_cast<Eigen::Index>(i)),
+                         {record.pose, Ctf(record.ctf)});
     const double largest = again.cwiseAbs().maxCoeff();
     for (Eigen::Index p = 0; p < again.size(); ++p) {
       // Single precision in the stack.

@@ -10,9 +10,9 @@
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/discrepancy/likelihood.hpp"
-#include "libcryosip/flow/disc_transfer.hpp"
 #include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/flow/pair_objective.hpp"
+#include "libcryosip/forward/forward_model.hpp"
 #include "tests/support/simulated_set.hpp"
 
 namespace cryosip {
@@ -25,18 +25,17 @@ class Objectives : public ::testing::Test {
   // Noise-free coefficients in double precision, times contrast and CTF, the mean left out.
   [[nodiscard]] Eigen::VectorXd seen(const Eigen::VectorXd& coordinates,
                                      const ImagingCondition& condition) const {
-    const ForwardModel forward(
-        data_.model(),
-        std::make_shared<FourierRenderer<double>>(basis_, scattering_, PixelModel::Bandlimited));
-    return without_mean(scale_.contrast * forward.image(coordinates, condition));
-  }
-  [[nodiscard]] Eigen::VectorXd without_mean(Eigen::VectorXd image) const {
+    const auto basis = std::make_shared<FourierDisc>(images_->grid(), kResolution);
+    const ForwardModel forward(data_.model(),
+                               std::make_shared<FourierRenderer<double>>(
+                                   basis, data_.model().scattering({}), PixelModel::Bandlimited));
+    Eigen::VectorXd image = scale_.contrast * forward.image(coordinates, condition);
     image(0) = 0;
-    image(basis_->frequencies()) = 0;
+    image(basis->frequencies()) = 0;
     return image;
   }
   [[nodiscard]] Eigen::VectorXd observed(std::size_t index) const {
-    return without_mean(coefficients_.read(index).cast<double>());
+    return coefficients_.read(index).cast<double>();
   }
 
   // Minus the central differences of value(), divided by each conformation's weight.
@@ -58,12 +57,10 @@ class Objectives : public ::testing::Test {
 
   testing::SimulatedSet data_;
   std::unique_ptr<const ImageSet> images_ = data_.images();
-  std::shared_ptr<const FourierDisc> basis_ =
-      std::make_shared<FourierDisc>(images_->grid(), kResolution);
-  Scattering scattering_ = scattering_of(data_.model().atoms(), {});
-  FourierRenderer<float> renderer_{basis_, scattering_, PixelModel::Bandlimited};
+  std::unique_ptr<const ImageModel> model_ =
+      data_.model().image_model(images_->grid(), kResolution, {});
   SilentProgress progress_;
-  ImageCoefficients coefficients_{*images_, basis_, progress_};
+  ImageCoefficients coefficients_{*images_, *model_, progress_};
   ImageScale scale_{.noise_sigma = 0.02, .contrast = 0.9};
   Ensemble ensemble_ = [] {
     Ensemble ensemble;
@@ -80,8 +77,7 @@ TEST_F(Objectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
     options.images_per_step = images_->size();
     options.initial_temperature = temperature;
     options.negligible_responsibility = 0;
-    LikelihoodObjective objective(
-        data_.model(), renderer_, coefficients_, scale_, options, options.initial_temperature);
+    LikelihoodObjective objective(coefficients_, scale_, options, options.initial_temperature);
     // -T mean_j log sum_i w_i exp(l_ij / T), l up to the term of y alone.
     const auto value = [&](const Eigen::MatrixXd& coordinates) {
       double sum = 0;
@@ -99,7 +95,7 @@ TEST_F(Objectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
       return -temperature * sum / static_cast<double>(images_->size());
     };
 
-    const FlowEvaluation result = objective.evaluate(ensemble_, {});
+    const FlowEvaluation result = objective.evaluate(ensemble_, ensemble_.coordinates, {});
 
     // Single precision of the drawings and of sums over hundreds of coefficients.
     const double expected = value(ensemble_.coordinates);
@@ -112,13 +108,14 @@ TEST_F(Objectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
 TEST_F(Objectives, LikelihoodSkipsOnlyNegligibleShares) {
   LikelihoodOptions options;
   options.images_per_step = images_->size();
-  LikelihoodObjective skipping(data_.model(), renderer_, coefficients_, scale_, options, 1);
+  LikelihoodObjective skipping(coefficients_, scale_, options, 1);
   options.negligible_responsibility = 0;
-  LikelihoodObjective thorough(data_.model(), renderer_, coefficients_, scale_, options, 1);
+  LikelihoodObjective thorough(coefficients_, scale_, options, 1);
 
-  const Eigen::MatrixXd all = thorough.evaluate(ensemble_, {}).velocity;
+  const Eigen::MatrixXd all = thorough.evaluate(ensemble_, ensemble_.coordinates, {}).velocity;
 
-  EXPECT_LT((skipping.evaluate(ensemble_, {}).velocity - all).norm(), 1e-3 * all.norm());
+  EXPECT_LT((skipping.evaluate(ensemble_, ensemble_.coordinates, {}).velocity - all).norm(),
+            1e-3 * all.norm());
 }
 
 TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
@@ -129,17 +126,17 @@ TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
       options.poses = poses;
       options.seed = 3;
       const BlockedPairEngine engine;
-      PairObjective objective(data_.model(), renderer_, coefficients_, scale_, engine, options);
+      PairObjective objective(coefficients_, scale_, engine, options);
       const FlowMoment moment{7, 0};
       const NuisanceLaw law(*images_, poses, 3);
       const auto drawn = [&](const Eigen::MatrixXd& coordinates) {
-        Eigen::MatrixXd x(basis_->size(), coordinates.cols());
+        Eigen::MatrixXd x(model_->size(), coordinates.cols());
         for (Eigen::Index i = 0; i < coordinates.cols(); ++i) {
           x.col(i) = seen(coordinates.col(i), law.sample(7, static_cast<std::size_t>(i)));
         }
         return x;
       };
-      Eigen::MatrixXd y(basis_->size(), static_cast<Eigen::Index>(images_->size()));
+      Eigen::MatrixXd y(model_->size(), static_cast<Eigen::Index>(images_->size()));
       for (std::size_t j = 0; j < images_->size(); ++j) {
         y.col(static_cast<Eigen::Index>(j)) = observed(j);
       }
@@ -152,7 +149,7 @@ TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
         return ReferencePairEngine::evaluate(drawn(coordinates), ensemble_.weights, y, pair).value;
       };
 
-      const FlowEvaluation result = objective.evaluate(ensemble_, moment);
+      const FlowEvaluation result = objective.evaluate(ensemble_, ensemble_.coordinates, moment);
 
       const double expected = value(ensemble_.coordinates);
       EXPECT_NEAR(result.objective, expected, 1e-5 * std::abs(expected));
@@ -164,13 +161,13 @@ TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
 
 TEST_F(Objectives, ConformationsOfWeightZeroStandStill) {
   ensemble_.weights = Eigen::Vector4d(0.3, 0, 0.3, 0.4);
-  LikelihoodObjective likelihood(data_.model(), renderer_, coefficients_, scale_, {}, 1);
+  LikelihoodObjective likelihood(coefficients_, scale_, {}, 1);
   const BlockedPairEngine engine;
-  PairObjective pairs(data_.model(), renderer_, coefficients_, scale_, engine, {});
+  PairObjective pairs(coefficients_, scale_, engine, {});
 
   for (FlowObjective* objective :
        {static_cast<FlowObjective*>(&likelihood), static_cast<FlowObjective*>(&pairs)}) {
-    const FlowEvaluation result = objective->evaluate(ensemble_, {});
+    const FlowEvaluation result = objective->evaluate(ensemble_, ensemble_.coordinates, {});
     EXPECT_TRUE(result.velocity.allFinite());
     EXPECT_EQ(result.velocity.col(1), Eigen::VectorXd::Zero(2));
     EXPECT_GT(result.velocity.col(0).norm(), 0);
@@ -182,11 +179,11 @@ TEST_F(Objectives, GiveTheSameBitsOnAnyNumberOfThreads) {
   const auto evaluate = [&](std::size_t threads, bool likelihood) {
     const ThreadLimit limit(threads);
     if (likelihood) {
-      return LikelihoodObjective(data_.model(), renderer_, coefficients_, scale_, {}, 1)
-          .evaluate(ensemble_, {});
+      return LikelihoodObjective(coefficients_, scale_, {}, 1)
+          .evaluate(ensemble_, ensemble_.coordinates, {});
     }
-    return PairObjective(data_.model(), renderer_, coefficients_, scale_, engine, {})
-        .evaluate(ensemble_, {});
+    return PairObjective(coefficients_, scale_, engine, {})
+        .evaluate(ensemble_, ensemble_.coordinates, {});
   };
   for (const bool likelihood : {true, false}) {
     const FlowEvaluation one = evaluate(1, likelihood);
@@ -198,9 +195,9 @@ TEST_F(Objectives, GiveTheSameBitsOnAnyNumberOfThreads) {
 
 TEST_F(Objectives, LikelihoodNeedsPoses) {
   const auto images = data_.images_without_poses();
-  const ImageCoefficients coefficients(*images, basis_, progress_);
+  const ImageCoefficients coefficients(*images, *model_, progress_);
 
-  EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients, scale_, {}, 1), Error);
+  EXPECT_THROW(LikelihoodObjective(coefficients, scale_, {}, 1), Error);
 }
 
 TEST_F(Objectives, RefuseScalesThatMakeNoSense) {
@@ -208,8 +205,8 @@ TEST_F(Objectives, RefuseScalesThatMakeNoSense) {
   for (const ImageScale& scale : {ImageScale{.noise_sigma = -1},
                                   ImageScale{.contrast = 0},
                                   ImageScale{.contrast = std::nan("")}}) {
-    EXPECT_THROW(LikelihoodObjective(data_.model(), renderer_, coefficients_, scale, {}, 1), Error);
-    EXPECT_THROW(PairObjective(data_.model(), renderer_, coefficients_, scale, engine, {}), Error);
+    EXPECT_THROW(LikelihoodObjective(coefficients_, scale, {}, 1), Error);
+    EXPECT_THROW(PairObjective(coefficients_, scale, engine, {}), Error);
   }
 }
 
@@ -218,36 +215,31 @@ TEST(Contrast, IsRefinedToThatOfTheImagesWhileTheFlowRuns) {
   testing::SimulatedSet data(150, kNoise);
   data.scale_pixels(2);
   const auto images = data.images();
-  const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);
-  const FourierRenderer<float> renderer(
-      basis, scattering_of(data.model().atoms(), {}), PixelModel::Bandlimited);
+  const auto model = data.model().image_model(images->grid(), kResolution, {});
   SilentProgress progress;
-  const ImageCoefficients coefficients(*images, basis, progress);
+  const ImageCoefficients coefficients(*images, *model, progress);
   const Ensemble& truth = data.truth().truth;
   // Ten per cent off, and warm: neither the start nor the temperature may show in the end.
   constexpr double kHot = 20;
   LikelihoodObjective objective(
-      data.model(),
-      renderer,
       coefficients,
       {.noise_sigma = 2 * kNoise, .contrast = 2.2, .refine_contrast = true},
       {},
       kHot);
   double contrast = 0;
   for (int step = 0; step < 40; ++step) {
-    contrast = objective.evaluate(truth, {step, 0}).carried.at(0).second;
+    contrast = objective.evaluate(truth, truth.coordinates, {step, 0}).carried.at(0).second;
   }
 
   // Relative standard error of the maximum-likelihood contrast: 1 / sqrt(sum of |C x|^2 / sigma^2).
   double information = 0;
-  const auto workspace = renderer.workspace();
+  const auto workspace = model->workspace();
   for (std::size_t j = 0; j < images->size(); ++j) {
     const ImagingCondition condition = images->condition(j);
-    Eigen::Matrix3Xd positions;
-    data.model().positions(truth.coordinates.col(static_cast<Eigen::Index>(j)), positions);
-    Eigen::VectorXf drawn(basis->size());
-    renderer.render(positions, condition.pose, *workspace, drawn);
-    const Eigen::VectorXd transfer = transfer_without_mean(*basis, condition);
+    Eigen::VectorXf drawn(model->size());
+    model->draw(
+        truth.coordinates.col(static_cast<Eigen::Index>(j)), condition.pose, *workspace, drawn);
+    const Eigen::VectorXf transfer = model->transfer(condition.ctf);
     information += ImageLikelihood(drawn, 2 * transfer, 4 * kNoise * kNoise).fit(drawn).norm;
   }
   EXPECT_NEAR(contrast / 2, 1, 4 / std::sqrt(information));
@@ -257,11 +249,9 @@ TEST(Contrast, IsRefinedToThatOfTheImagesWhileTheFlowRuns) {
 TEST(Temperature, SpreadsAPosteriorOverAFifthOfTheEnsembleAndIsOneForFaintImages) {
   testing::SimulatedSet data(50, 0.002);
   const auto images = data.images();
-  const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);
-  const FourierRenderer<float> renderer(
-      basis, scattering_of(data.model().atoms(), {}), PixelModel::Bandlimited);
+  const auto model = data.model().image_model(images->grid(), kResolution, {});
   SilentProgress progress;
-  const ImageCoefficients coefficients(*images, basis, progress);
+  const ImageCoefficients coefficients(*images, *model, progress);
   Ensemble ensemble;
   ensemble.coordinates.resize(2, 100);
   ensemble.weights = Eigen::VectorXd::Constant(100, 0.01);
@@ -270,16 +260,15 @@ TEST(Temperature, SpreadsAPosteriorOverAFifthOfTheEnsembleAndIsOneForFaintImages
     coordinate = stream.uniform(-2, 2);
   }
   const auto chosen = [&](const ImageScale& scale) {
-    return choose_initial_temperature(
-        data.model(), renderer, coefficients, scale, ensemble, progress);
+    return choose_initial_temperature(coefficients, scale, ensemble, progress);
   };
   const ImageScale scale{.noise_sigma = 0.002, .contrast = 1};
   const double temperature = chosen(scale);
 
   LikelihoodOptions all;
   all.images_per_step = images->size();
-  LikelihoodObjective objective(data.model(), renderer, coefficients, scale, all, temperature);
-  const FlowEvaluation evaluation = objective.evaluate(ensemble, {});
+  LikelihoodObjective objective(coefficients, scale, all, temperature);
+  const FlowEvaluation evaluation = objective.evaluate(ensemble, ensemble.coordinates, {});
 
   EXPECT_GT(temperature, 1);
   EXPECT_EQ(evaluation.diagnostics.at(1).first, "sipConformationsPerImage");
@@ -291,26 +280,21 @@ TEST(Contrast, AtGivenPosesIsThatOfTheImagesWithItsSign) {
   const testing::SimulatedSet data(12, 0);
   data.scale_pixels(-2.5F);
   const auto images = data.images();
-  const auto basis = std::make_shared<FourierDisc>(images->grid(), kResolution);
-  const FourierRenderer<float> renderer(
-      basis, scattering_of(data.model().atoms(), {}), PixelModel::Bandlimited);
+  const auto model = data.model().image_model(images->grid(), kResolution, {});
   SilentProgress progress;
-  const ImageCoefficients coefficients(*images, basis, progress);
+  const ImageCoefficients coefficients(*images, *model, progress);
   // One image after the other, each against its own conformation: exact but for single precision.
   for (Eigen::Index i = 0; i < 3; ++i) {
     ParticleTable table = data.truth().particles;
     table.records = {table.records[static_cast<std::size_t>(i)]};
     table.where.resize(1);
     const ImageSet one(table, {});
-    const ImageCoefficients of_one(one, basis, progress);
+    const ImageCoefficients of_one(one, *model, progress);
     Ensemble ensemble;
     ensemble.coordinates = data.truth().truth.coordinates.col(i);
     ensemble.weights = Eigen::VectorXd::Ones(1);
 
-    EXPECT_NEAR(
-        estimate_contrast_at_given_poses(data.model(), renderer, of_one, ensemble, progress),
-        -2.5,
-        1e-4);
+    EXPECT_NEAR(estimate_contrast_at_given_poses(of_one, ensemble, progress), -2.5, 1e-4);
   }
 }
 

@@ -9,7 +9,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/units.hpp"
-#include "libcryosip/forward/conformation_model.hpp"
+#include "libcryosip/forward/atomic_model.hpp"
 #include "tests/support/temporary_file.hpp"
 
 namespace cryosip {

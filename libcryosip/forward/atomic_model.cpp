@@ -1,0 +1,271 @@
+#include "libcryosip/forward/atomic_model.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <utility>
+
+#include <gemmi/elem.hpp>
+
+#include "formats/error.hpp"
+#include "libcryosip/core/units.hpp"
+#include "libcryosip/forward/forward_model.hpp"
+
+namespace cryosip {
+namespace {
+
+void centre(Atoms& atoms) {
+  const Eigen::Vector3d mean = atoms.positions_angstrom.rowwise().mean();
+  atoms.positions_angstrom.colwise() -= mean;
+}
+
+// The NMD's list, or that many empty values where it has none.
+template <typename Value>
+std::vector<Value> list_of(const std::vector<Value>& list, std::size_t count, Value fallback) {
+  return list.empty() ? std::vector<Value>(count, std::move(fallback)) : list;
+}
+
+Atoms atoms_of(const formats::Nmd& nmd) {
+  const std::size_t count = nmd.coordinates_angstrom.size() / 3;
+  Atoms atoms;
+  atoms.positions_angstrom = Eigen::Map<const Eigen::Matrix3Xd>(
+      nmd.coordinates_angstrom.data(), 3, static_cast<Eigen::Index>(count));
+  // A node without a name is taken for a C-alpha, as NMWiz does.
+  atoms.names = list_of<std::string>(nmd.atom_names, count, "CA");
+  atoms.residue_names = list_of<std::string>(nmd.residue_names, count, "UNK");
+  atoms.chains = list_of<std::string>(nmd.chains, count, "A");
+  atoms.residue_numbers = list_of(nmd.residue_numbers, count, 0);
+  atoms.insertion_codes.assign(count, ' ');
+  const std::vector<double> b_factors = list_of(nmd.b_factors, count, 0.0);
+  atoms.b_factors_angstrom2 =
+      Eigen::Map<const Eigen::VectorXd>(b_factors.data(), static_cast<Eigen::Index>(count));
+  for (std::size_t i = 0; i < count; ++i) {
+    atoms.atomic_numbers.push_back(atomic_number_of(atoms.names[i], atoms.residue_names[i]));
+  }
+  return atoms;
+}
+
+// Where the widest-drawn atoms still carry signal: exp(-b q^2 / 4) = 2 %.
+double fading_detail_angstrom(const Scattering& scattering) {
+  constexpr double kFaint = 0.02;
+  const double variance = scattering.narrowest_variance_angstrom2();
+  return 1 / std::sqrt(-std::log(kFaint) / (2 * kPi * kPi * variance));
+}
+
+class AtomicImages final : public ImageModel {
+ public:
+  AtomicImages(const AtomicModel& model,
+               std::shared_ptr<const FourierDisc> basis,
+               const ImagingOptions& options)
+      : model_(model),
+        basis_(std::move(basis)),
+        renderer_(basis_,
+                  model.scattering(options.scattering),
+                  options.pixel == PixelModel::Point ? PixelModel::Bandlimited : options.pixel) {}
+
+  [[nodiscard]] Eigen::Index dimension() const override { return model_.dimension(); }
+  [[nodiscard]] const ImageBasis& basis() const override { return *basis_; }
+  [[nodiscard]] Eigen::Index compared() const override { return basis_->size() - 2; }
+  [[nodiscard]] std::unique_ptr<Workspace> workspace() const override {
+    return std::make_unique<Scratch>(renderer_.workspace());
+  }
+  void draw(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
+            const Pose& pose,
+            Workspace& workspace,
+            Eigen::Ref<Eigen::VectorXf> image) const override {
+    auto& scratch = static_cast<Scratch&>(workspace);
+    scratch.coordinates = coordinates;
+    model_.positions(coordinates, scratch.positions);
+    renderer_.render(scratch.positions, pose, *scratch.renderer, image);
+    image(0) = 0;
+    image(basis_->frequencies()) = 0;
+  }
+  [[nodiscard]] Eigen::VectorXd pull_back(
+      Workspace& workspace, const Eigen::Ref<const Eigen::VectorXf>& adjoint) const override {
+    auto& scratch = static_cast<Scratch&>(workspace);
+    // The mean is no part of the image.
+    scratch.adjoint = adjoint;
+    scratch.adjoint(0) = 0;
+    scratch.adjoint(basis_->frequencies()) = 0;
+    renderer_.pull_back(scratch.adjoint, *scratch.renderer, scratch.gradient);
+    return model_.pull_back(scratch.coordinates, scratch.gradient.positions);
+  }
+  [[nodiscard]] Eigen::VectorXf transfer(const std::optional<Ctf>& ctf) const override {
+    Eigen::VectorXf half = ctf ? Eigen::VectorXf(basis_->transfer(*ctf).cast<float>())
+                               : Eigen::VectorXf(Eigen::VectorXf::Ones(basis_->frequencies()));
+    half(0) = 0;
+    Eigen::VectorXf twice(basis_->size());
+    twice << half, half;
+    return twice;
+  }
+
+ private:
+  struct Scratch final : Workspace {
+    explicit Scratch(std::unique_ptr<Renderer<float>::Workspace> of_renderer)
+        : renderer(std::move(of_renderer)) {}
+    std::unique_ptr<Renderer<float>::Workspace> renderer;
+    Eigen::VectorXd coordinates;
+    Eigen::Matrix3Xd positions;
+    Eigen::VectorXf adjoint;
+    RenderGradient gradient;
+  };
+
+  const AtomicModel& model_;
+  std::shared_ptr<const FourierDisc> basis_;
+  FourierRenderer<float> renderer_;
+};
+
+class AtomicSimulator final : public PixelSimulator {
+ public:
+  AtomicSimulator(const AtomicModel& model, std::shared_ptr<const Renderer<double>> renderer)
+      : forward_(model, std::move(renderer)) {}
+
+  [[nodiscard]] const ImageGrid& grid() const override { return forward_.basis().grid(); }
+  // A band-limited drawing is put back into pixels.
+  [[nodiscard]] Eigen::VectorXd image(const Eigen::VectorXd& coordinates,
+                                      const ImagingCondition& condition) const override {
+    return forward_.basis().synthesise(forward_.image(coordinates, condition));
+  }
+
+ private:
+  ForwardModel forward_;
+};
+
+}  // namespace
+
+double AtomicModel::finest_detail_angstrom(const ImagingOptions& options) const {
+  constexpr double kFinestAngstrom = 6;
+  return std::max(kFinestAngstrom, fading_detail_angstrom(scattering(options.scattering)));
+}
+
+std::unique_ptr<ImageModel> AtomicModel::image_model(const ImageGrid& grid,
+                                                     double resolution_angstrom,
+                                                     const ImagingOptions& options) const {
+  const double resolution =
+      resolution_angstrom > 0 ? resolution_angstrom : finest_detail_angstrom(options);
+  return std::make_unique<AtomicImages>(
+      *this, std::make_shared<FourierDisc>(grid, resolution), options);
+}
+
+std::unique_ptr<PixelSimulator> AtomicModel::pixel_simulator(const ImageGrid& grid,
+                                                             const ImagingOptions& options) const {
+  const Scattering drawn = scattering(options.scattering);
+  std::shared_ptr<const Renderer<double>> renderer;
+  if (options.pixel == PixelModel::Bandlimited) {
+    constexpr double kToNyquist = 0;
+    renderer = std::make_shared<FourierRenderer<double>>(
+        std::make_shared<FourierDisc>(grid, kToNyquist), drawn, options.pixel);
+  } else {
+    renderer =
+        std::make_shared<PixelRenderer>(std::make_shared<PixelBasis>(grid), drawn, options.pixel);
+  }
+  return std::make_unique<AtomicSimulator>(*this, std::move(renderer));
+}
+
+NormalModeModel::NormalModeModel(const formats::Nmd& nmd) : atoms_(atoms_of(nmd)) {
+  if (nmd.modes.empty()) {
+    throw Error(ErrorKind::Input, "the NMD file '" + nmd.title + "' has no modes");
+  }
+  centre(atoms_);
+  displacements_.resize(3 * atoms_.count(), static_cast<Eigen::Index>(nmd.modes.size()));
+  for (Eigen::Index k = 0; k < displacements_.cols(); ++k) {
+    const formats::NmdMode& mode = nmd.modes[static_cast<std::size_t>(k)];
+    displacements_.col(k) =
+        mode.scale * Eigen::Map<const Eigen::VectorXd>(mode.vector.data(), displacements_.rows());
+  }
+}
+
+void NormalModeModel::positions(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
+                                Eigen::Matrix3Xd& positions) const {
+  positions = atoms_.positions_angstrom;
+  positions.reshaped().noalias() += displacements_ * coordinates;
+}
+
+Eigen::VectorXd NormalModeModel::pull_back(const Eigen::Ref<const Eigen::VectorXd>& /*coordinates*/,
+                                           const Eigen::Matrix3Xd& position_gradient) const {
+  return displacements_.transpose() * position_gradient.reshaped();
+}
+
+RigidModel::RigidModel(Atoms atoms) : atoms_(std::move(atoms)) {
+  centre(atoms_);
+}
+
+void RigidModel::positions(const Eigen::Ref<const Eigen::VectorXd>& /*coordinates*/,
+                           Eigen::Matrix3Xd& positions) const {
+  positions = atoms_.positions_angstrom;
+}
+
+Eigen::VectorXd RigidModel::pull_back(const Eigen::Ref<const Eigen::VectorXd>& /*coordinates*/,
+                                      const Eigen::Matrix3Xd& /*position_gradient*/) const {
+  return {};
+}
+
+NanoclusterModel::NanoclusterModel() {
+  constexpr Eigen::Index kAtoms = 4;
+  atoms_.positions_angstrom = Eigen::Matrix3Xd::Zero(3, kAtoms);
+  atoms_.b_factors_angstrom2 = Eigen::VectorXd::Zero(kAtoms);
+  atoms_.atomic_numbers.assign(kAtoms, 0);
+  atoms_.names.assign(kAtoms, "X");
+  atoms_.residue_names.assign(kAtoms, "UNK");
+  atoms_.chains.assign(kAtoms, "A");
+  atoms_.residue_numbers = {1, 2, 3, 4};
+  atoms_.insertion_codes.assign(kAtoms, ' ');
+}
+
+Scattering NanoclusterModel::scattering(const ScatteringOptions& /*options*/) const {
+  constexpr double kVariance = kSigma * kSigma;
+  Scattering scattering;
+  scattering.types = {{{2 * kPi * kVariance, 8 * kPi * kPi * kVariance}}};
+  scattering.type_of_atom.assign(static_cast<std::size_t>(atoms_.count()), 0);
+  scattering.b_factors_angstrom2 = Eigen::VectorXd::Zero(atoms_.count());
+  return scattering;
+}
+
+double NanoclusterModel::finest_detail_angstrom(const ImagingOptions& options) const {
+  return fading_detail_angstrom(scattering(options.scattering));
+}
+
+namespace {
+
+// Signs of x and y of the four corners.
+Eigen::Matrix<double, 2, 4> corners() {
+  Eigen::Matrix<double, 2, 4> signs;
+  signs << -1, 1, 1, -1,  //
+      -1, -1, 1, 1;
+  return signs;
+}
+
+}  // namespace
+
+void NanoclusterModel::positions(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
+                                 Eigen::Matrix3Xd& positions) const {
+  positions = Eigen::Matrix3Xd::Zero(3, atoms_.count());
+  positions.topRows<2>() = 0.5 * coordinates.asDiagonal() * corners();
+}
+
+Eigen::VectorXd NanoclusterModel::pull_back(
+    const Eigen::Ref<const Eigen::VectorXd>& /*coordinates*/,
+    const Eigen::Matrix3Xd& position_gradient) const {
+  return 0.5 * position_gradient.topRows<2>().cwiseProduct(corners()).rowwise().sum();
+}
+
+int atomic_number_of(const std::string& atom_name, const std::string& residue_name) {
+  std::string letters;
+  for (const char c : atom_name) {
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
+      letters += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    }
+  }
+  if (letters.empty()) {
+    return 0;
+  }
+  // A monatomic residue carries its element's name (ZN, MG, CA, CL); selenium sits in MSE and SEC,
+  // and FE is the iron of haems and clusters.
+  const bool is_ion = letters == residue_name;
+  const bool is_selenium = letters == "SE" && (residue_name == "MSE" || residue_name == "SEC");
+  const bool is_whole = is_ion || is_selenium || letters == "FE";
+  const std::string symbol = is_whole ? letters : letters.substr(0, 1);
+  return gemmi::Element(symbol).atomic_number();
+}
+
+}  // namespace cryosip
