@@ -127,7 +127,8 @@ FlowResult run_flow(Ensemble& ensemble,
     const std::int64_t behind = flow.step - flow.schedule_begin;
     const auto length = static_cast<double>(flow.schedule_end - flow.schedule_begin);
     const double fraction = static_cast<double>(behind) / length;
-    const FlowEvaluation evaluation = objective.evaluate(ensemble, {flow.step, fraction});
+    const FlowEvaluation evaluation =
+        objective.evaluate(ensemble, ensemble.coordinates, {flow.step, fraction});
     if (!evaluation.velocity.allFinite()) {
       throw Error(ErrorKind::Numerical,
                   "flow: a velocity at step " + std::to_string(flow.step + 1) +

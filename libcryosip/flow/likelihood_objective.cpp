@@ -14,7 +14,8 @@ namespace {
 
 // One image's share of a step.
 struct ImageShare {
-  Eigen::MatrixXd pull;  // (coordinates, conformations): sum of r J^T C (y - C x) / sigma^2
+  Eigen::MatrixXd pull;         // (coordinates, conformations): r J^T C (y - C x) / sigma^2
+  Eigen::VectorXd explanation;  // (conformations): (p(y|point) / p(y)) at the temperature
   double log_evidence = 0;
   double effective_conformations = 0;  // 1 / sum r^2
   // Posterior means, at temperature 1, of <C x, y> and |C x|^2, both over sigma^2.
@@ -40,16 +41,16 @@ struct Drawings {
 
 Drawings draw_all(const ConformationModel& model,
                   const Renderer<float>& renderer,
-                  const Ensemble& ensemble,
+                  const Eigen::MatrixXd& coordinates,
                   const ImagingCondition& condition,
                   const ImageLikelihood& likelihood) {
-  Drawings drawings{Eigen::MatrixXf(renderer.basis().size(), ensemble.size()),
-                    Eigen::VectorXd(ensemble.size()),
-                    Eigen::VectorXd(ensemble.size())};
+  Drawings drawings{Eigen::MatrixXf(renderer.basis().size(), coordinates.cols()),
+                    Eigen::VectorXd(coordinates.cols()),
+                    Eigen::VectorXd(coordinates.cols())};
   const auto workspace = renderer.workspace();
   Eigen::Matrix3Xd positions;
-  for (Eigen::Index i = 0; i < ensemble.size(); ++i) {
-    model.positions(ensemble.coordinates.col(i), positions);
+  for (Eigen::Index i = 0; i < coordinates.cols(); ++i) {
+    model.positions(coordinates.col(i), positions);
     renderer.render(positions, condition.pose, *workspace, drawings.images.col(i));
     const ImageLikelihood::Fit fit = likelihood.fit(drawings.images.col(i));
     drawings.log_likelihoods(i) = fit.log_likelihood();
@@ -100,18 +101,21 @@ std::string describe(const LikelihoodOptions& options) {
   return text.str();
 }
 
-FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const FlowMoment& moment) {
+FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
+                                             const Eigen::MatrixXd& points,
+                                             const FlowMoment& moment) {
   const double temperature =
       annealed(initial_temperature_, 1, options_.cooling_share, moment.fraction);
   const FourierDisc& basis = images_.basis();
   const std::vector<std::size_t> batch = batches_.batch(moment.step);
   const Eigen::Index count = ensemble.size();
+  const bool apart = points != ensemble.coordinates;
 
   std::vector<ImageShare> shares(batch.size());
   parallel_for(batch.size(), [&](std::size_t b) {
     const ImagingCondition condition = images_.images().condition(batch[b]);
     const ImageLikelihood likelihood = likelihood_of(images_, batch[b], condition, scale_);
-    const Drawings drawn = draw_all(model_, renderer_, ensemble, condition, likelihood);
+    const Drawings drawn = draw_all(model_, renderer_, ensemble.coordinates, condition, likelihood);
     const Responsibilities posterior =
         responsibilities(drawn.log_likelihoods, ensemble.weights, temperature);
 
@@ -126,27 +130,36 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const Flo
       share.fit = {sharp.dot(drawn.overlaps),
                    2 * sharp.dot(drawn.overlaps - drawn.log_likelihoods)};
     }
+    const Drawings at_points =
+        apart ? draw_all(model_, renderer_, points, condition, likelihood) : Drawings{};
+    const Drawings& pulled = apart ? at_points : drawn;
+    share.explanation = (pulled.log_likelihoods / temperature).array() - posterior.log_evidence;
+    share.explanation = share.explanation.array().exp();
+    // What a posterior would be, had the conformation been at its point.
+    const Eigen::VectorXd shares_of_points =
+        apart ? ensemble.weights.cwiseProduct(share.explanation) : posterior.values;
     const auto workspace = renderer_.workspace();
     Eigen::VectorXf image(basis.size());
     Eigen::VectorXf adjoint(basis.size());
     Eigen::Matrix3Xd positions;
     RenderGradient gradient;
     for (Eigen::Index i = 0; i < count; ++i) {
-      if (posterior.values(i) <= options_.negligible_responsibility) {
+      if (shares_of_points(i) <= options_.negligible_responsibility) {
         continue;
       }
       ++share.gradients;
-      likelihood.gradient(drawn.images.col(i), posterior.values(i), adjoint);
-      model_.positions(ensemble.coordinates.col(i), positions);
+      likelihood.gradient(pulled.images.col(i), shares_of_points(i), adjoint);
+      model_.positions(points.col(i), positions);
       // Once more, for the workspace; far fewer conformations come here than were drawn.
       renderer_.render(positions, condition.pose, *workspace, image);
       renderer_.pull_back(adjoint, *workspace, gradient);
-      share.pull.col(i) = model_.pull_back(ensemble.coordinates.col(i), gradient.positions);
+      share.pull.col(i) = model_.pull_back(points.col(i), gradient.positions);
     }
   });
 
   FlowEvaluation result;
   result.velocity = Eigen::MatrixXd::Zero(ensemble.dimension(), count);
+  result.first_variation = Eigen::VectorXd::Zero(count);
   double log_evidence = 0;
   double effective = 0;
   double gradients = 0;
@@ -156,11 +169,13 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble, const Flo
     overlap += share.fit.overlap;
     norm += share.fit.norm;
     result.velocity += share.pull;
+    result.first_variation -= share.explanation;
     log_evidence += share.log_evidence;
     effective += share.effective_conformations;
     gradients += static_cast<double>(share.gradients);
   }
   const auto images = static_cast<double>(batch.size());
+  result.first_variation /= images;
   for (Eigen::Index i = 0; i < count; ++i) {
     const double weight = ensemble.weights(i);
     result.velocity.col(i) *= weight > 0 ? 1 / (images * temperature * weight) : 0;
@@ -240,7 +255,8 @@ double choose_initial_temperature(const ConformationModel& model,
     const std::size_t image = u * total / used;
     const ImagingCondition condition = images.images().condition(image);
     const ImageLikelihood likelihood = likelihood_of(images, image, condition, scale);
-    log_likelihoods[u] = draw_all(model, renderer, ensemble, condition, likelihood).log_likelihoods;
+    log_likelihoods[u] =
+        draw_all(model, renderer, ensemble.coordinates, condition, likelihood).log_likelihoods;
   });
   const auto effective_share = [&](double temperature) {
     double sum = 0;

@@ -56,6 +56,7 @@ class LikelihoodObjective final : public FlowObjective {
 
   [[nodiscard]] std::string description() const override { return describe(options_); }
   [[nodiscard]] FlowEvaluation evaluate(const Ensemble& ensemble,
+                                        const Eigen::MatrixXd& points,
                                         const FlowMoment& moment) override;
 
  private:

@@ -20,8 +20,11 @@ struct FlowMoment {
 
 struct FlowEvaluation {
   /// (coordinates, conformations): -grad_theta of the first variation of the objective at each
-  /// conformation (paper equation 11), which does not depend on the conformation's weight.
+  /// conformation's point (paper equation 11), which does not depend on the conformation's weight.
   Eigen::MatrixXd velocity;
+  /// (conformations): that first variation, delta Phi / delta rho, at each conformation's point, up
+  /// to a constant common to all; empty where an objective does not know it.
+  Eigen::VectorXd first_variation;
   double objective = 0;  ///< estimated on the step's own images; to be minimised
   /// For the log: STAR labels and values, the same labels at every step.
   std::vector<std::pair<std::string, double>> diagnostics;
@@ -38,7 +41,11 @@ class FlowObjective {
 
   /// Name and parameters, for the ensemble's file and for telling whether a run is the same one.
   [[nodiscard]] virtual std::string description() const = 0;
+  /// The first variation of the objective at the ensemble, and its gradient, at the points.
+  /// @param points  (coordinates, conformations): where each conformation's velocity is wanted;
+  ///                ensemble.coordinates itself, or a copy with noise added
   [[nodiscard]] virtual FlowEvaluation evaluate(const Ensemble& ensemble,
+                                                const Eigen::MatrixXd& points,
                                                 const FlowMoment& moment) = 0;
 };
 

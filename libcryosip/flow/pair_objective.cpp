@@ -62,7 +62,13 @@ std::string describe(const PairObjectiveOptions& options) {
   return text.str();
 }
 
-FlowEvaluation PairObjective::evaluate(const Ensemble& ensemble, const FlowMoment& moment) {
+FlowEvaluation PairObjective::evaluate(const Ensemble& ensemble,
+                                       const Eigen::MatrixXd& points,
+                                       const FlowMoment& moment) {
+  if (points != ensemble.coordinates) {
+    throw Error(ErrorKind::Usage,
+                "pair objective: velocities elsewhere than at the conformations are not known");
+  }
   const Eigen::Index count = ensemble.size();
   const FourierDisc& basis = images_.basis();
   std::vector<ImagingCondition> conditions(static_cast<std::size_t>(count));

@@ -42,6 +42,7 @@ class PairObjective final : public FlowObjective {
 
   [[nodiscard]] std::string description() const override { return describe(options_); }
   [[nodiscard]] FlowEvaluation evaluate(const Ensemble& ensemble,
+                                        const Eigen::MatrixXd& points,
                                         const FlowMoment& moment) override;
 
  private:

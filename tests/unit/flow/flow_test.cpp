@@ -19,10 +19,11 @@ class QuadraticWell final : public FlowObjective {
 
   [[nodiscard]] std::string description() const override { return description_; }
   [[nodiscard]] FlowEvaluation evaluate(const Ensemble& ensemble,
+                                        const Eigen::MatrixXd& points,
                                         const FlowMoment& moment) override {
     moments.push_back(moment);
     FlowEvaluation result;
-    const Eigen::MatrixXd apart = ensemble.coordinates.colwise() - centre;
+    const Eigen::MatrixXd apart = points.colwise() - centre;
     result.velocity = -(apart.array().colwise() * stiffness.array()).matrix();
     result.objective = -0.5 * (apart.cwiseProduct(result.velocity) * ensemble.weights).sum();
     if (static_cast<std::int64_t>(moments.size()) == fails_at) {
