@@ -22,6 +22,7 @@ enum class StreamPurpose : std::uint32_t {
   FlowOptics = 7,      ///< (step, conformation)
   FlowBatch = 8,       ///< (step): which images
   TruthLayout = 9,     ///< (component, coordinate) of a mixture laid out as points
+  FlowNoise = 10,      ///< (step, nuisance): noise of simulated images
   FlowInjection = 11,  ///< (step, conformation): where a velocity is asked for
   Test = 100,
 };

@@ -60,7 +60,7 @@ std::string describe(const SampleObjectiveOptions& options) {
   std::ostringstream text;
   const bool is_likelihood = options.discrepancy == SampleDiscrepancy::Likelihood;
   switch (options.discrepancy) {
-    case SampleDiscrepancy::Kernel:
+    case SampleDiscrepancy::MeanDiscrepancy:
       text << "mmd kernel=" << to_string(options.kernel);
       break;
     case SampleDiscrepancy::Density:
@@ -77,7 +77,7 @@ std::string describe(const SampleObjectiveOptions& options) {
   if (!is_likelihood) {
     text << " noise=" << (options.integrate_noise ? "integrated" : "drawn");
   }
-  if (options.discrepancy == SampleDiscrepancy::Kernel && has_bandwidth(options.kernel)) {
+  if (options.discrepancy == SampleDiscrepancy::MeanDiscrepancy && has_bandwidth(options.kernel)) {
     text << " bandwidth=" << options.initial_bandwidth << ".." << options.final_bandwidth
          << (options.bandwidth_unit == BandwidthUnit::SignalRms ? "rms" : "median");
   }
@@ -293,7 +293,8 @@ FlowEvaluation SampleObjective::evaluate(const Ensemble& ensemble,
   FlowEvaluation result;
   pull_back(points, draws, compared, result);
   result.objective = compared.value;
-  if (options_.discrepancy == SampleDiscrepancy::Kernel && has_bandwidth(options_.kernel)) {
+  if (options_.discrepancy == SampleDiscrepancy::MeanDiscrepancy &&
+      has_bandwidth(options_.kernel)) {
     result.diagnostics.emplace_back("sipBandwidth", relative_bandwidth(moment));
   }
   if (is_likelihood) {

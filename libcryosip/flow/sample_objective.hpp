@@ -21,9 +21,9 @@ namespace cryosip {
 
 /// What the simulated images' law is compared with the observed images' by.
 enum class SampleDiscrepancy {
-  Kernel,      ///< squared MMD, the energy distance among them: KernelDiscrepancy
-  Density,     ///< an f-divergence of kernel density estimates: DensityDivergence
-  Likelihood,  ///< KL(q || p) by the noise model: drawn_pose_likelihood, with its trap
+  MeanDiscrepancy,  ///< squared MMD, the energy distance among them: KernelDiscrepancy
+  Density,          ///< an f-divergence of kernel density estimates: DensityDivergence
+  Likelihood,       ///< KL(q || p) by the noise model: drawn_pose_likelihood, with its trap
 };
 
 /// What bandwidths are multiples of.
@@ -33,7 +33,7 @@ enum class BandwidthUnit {
 };
 
 struct SampleObjectiveOptions {
-  SampleDiscrepancy discrepancy = SampleDiscrepancy::Kernel;
+  SampleDiscrepancy discrepancy = SampleDiscrepancy::MeanDiscrepancy;
   PoseLaw poses = PoseLaw::Uniform;
   SamplingOptions sampling;
   std::size_t images_per_step = 4000;  ///< observed images compared at a step; > 0
