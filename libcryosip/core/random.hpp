@@ -24,6 +24,8 @@ enum class StreamPurpose : std::uint32_t {
   TruthLayout = 9,     ///< (component, coordinate) of a mixture laid out as points
   FlowNoise = 10,      ///< (step, nuisance): noise of simulated images
   FlowInjection = 11,  ///< (step, conformation): where a velocity is asked for
+  FlowShift = 12,      ///< (step, drawing): its shift
+  FlowInflation = 13,  ///< (step, image): noise added to an observed image
   Test = 100,
 };
 
