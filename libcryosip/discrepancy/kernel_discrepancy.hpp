@@ -24,7 +24,9 @@ class KernelDiscrepancy final : public Discrepancy<Scalar> {
  public:
   /// @param engine  must outlive this object
   /// @throws Error(Usage) a kernel or noise out of range
-  KernelDiscrepancy(const PairEngine<Scalar>& engine, Kernel kernel, const PixelNoise& noise);
+  KernelDiscrepancy(const PairEngine<Scalar>& engine,
+                    const Kernel& kernel,
+                    const PixelNoise& noise);
 
   /// E k(Y, Y'), of at least two images; their noise is never integrated out: they carry it.
   [[nodiscard]] double observed_term(const Eigen::MatrixX<Scalar>& observed) const override;

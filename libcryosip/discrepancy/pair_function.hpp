@@ -37,19 +37,18 @@ class PairFunction {
 
   /// Whether a table saves time: some term is an integral over Gaussians.
   [[nodiscard]] bool is_mixture() const { return !integrals_.empty(); }
-  /// Length in t over which a mixture changes: its noise's.
-  [[nodiscard]] double smoothness() const { return 4 * variance_; }
 
  private:
   friend class PairTable;
-  // Terms in closed form: no noise, or Gaussian.
+  // A term without noise, or a Gaussian one.
   struct Closed {
-    KernelKind kind;
-    double log_weight;  // natural logarithm of the factor
-    double rate;        // what multiplies t, or 1 / h
-    double exponent;
+    KernelKind kind = KernelKind::Gaussian;
+    double exponent = 0;
+    double log_weight = 0;
+    double rate = 0;  // Gaussian: of t in the exponential; others: 1 / h^2
   };
-  // constant + linear t + sum_q weights_q f(-rates_q t), f = exp or exp - 1.
+  // A term with noise: constant + linear t + sum_q weights_q f(-rates_q t), f(x) = exp(x), or
+  // exp(x) - 1 where the constant is the value at 0.
   struct Integral {
     double constant = 0;
     double linear = 0;
@@ -57,8 +56,13 @@ class PairFunction {
     Eigen::ArrayXd weights;
     Eigen::ArrayXd rates;
   };
+  static void integrate(const KernelTerm& term,
+                        double variance,
+                        double degrees_of_freedom,
+                        Integral& integral);
 
   double variance_ = 0;
+  double degrees_of_freedom_ = 0;
   std::vector<Closed> closed_;
   std::vector<Integral> integrals_;
 };

@@ -33,6 +33,11 @@ struct PixelNoise {
 template <typename Scalar>
 void check_sample(const SimulatedImages<Scalar>& simulated, const Eigen::MatrixX<Scalar>& observed);
 
+/// 0 .. count-1: the origins of images that are their own.
+std::vector<int> own_origins(Eigen::Index count);
+/// (count), all equal, sum 1.
+Eigen::VectorXd equal_weights(Eigen::Index count);
+
 /// For every image a, the weight of the images independent of it: sum of w_b over the pairs (a, b)
 /// that averages over pairs keep.  Cost: O(n log n).
 template <typename Scalar>

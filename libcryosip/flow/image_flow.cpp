@@ -83,7 +83,7 @@ class ImageFlow {
     pairs_.seed = options.seed;
     pairs_.poses = choice_.poses;
     pairs_.kernel =
-        choice_.objective == ObjectiveKind::Energy ? PairKernel::Distance : PairKernel::Gaussian;
+        choice_.objective == ObjectiveKind::Energy ? KernelKind::Riesz : KernelKind::Gaussian;
     if (options.images_per_step > 0) {
       likelihood_.images_per_step = options.images_per_step;
       pairs_.images_per_step = options.images_per_step;
@@ -98,7 +98,7 @@ class ImageFlow {
     const ImageScale scale = image_scale(ensemble, goes_on, progress);
     const double temperature =
         is_likelihood() ? initial_temperature(ensemble, goes_on, scale, progress) : 1;
-    const BlockedPairEngine engine;
+    const BlockedPairEngine<float> engine;
     std::unique_ptr<FlowObjective> objective;
     if (is_likelihood()) {
       objective = std::make_unique<LikelihoodObjective>(

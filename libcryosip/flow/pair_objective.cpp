@@ -31,7 +31,7 @@ PairObjective::PairObjective(const ConformationModel& model,
                              const Renderer<float>& renderer,
                              const ImageCoefficients& images,
                              const ImageScale& scale,
-                             const PairEngine& engine,
+                             const PairEngine<float>& engine,
                              const PairObjectiveOptions& options)
     : model_(model),
       renderer_(renderer),
@@ -53,10 +53,10 @@ PairObjective::PairObjective(const ConformationModel& model,
 
 std::string describe(const PairObjectiveOptions& options) {
   std::ostringstream text;
-  text << (options.kernel == PairKernel::Gaussian ? "mmd" : "energy")
+  text << (options.kernel == KernelKind::Gaussian ? "mmd" : "energy")
        << " poses=" << (options.poses == PoseLaw::Uniform ? "uniform" : "given")
        << " images-per-step=" << options.images_per_step;
-  if (options.kernel == PairKernel::Gaussian) {
+  if (options.kernel == KernelKind::Gaussian) {
     text << " bandwidth=" << options.initial_bandwidth << ".." << options.final_bandwidth;
   }
   return text.str();
@@ -67,7 +67,10 @@ FlowEvaluation PairObjective::evaluate(const Ensemble& ensemble, const FlowMomen
   const FourierDisc& basis = images_.basis();
   std::vector<ImagingCondition> conditions(static_cast<std::size_t>(count));
   std::vector<Eigen::VectorXf> transfers(static_cast<std::size_t>(count));
-  Eigen::MatrixXf simulated(basis.size(), count);
+  SimulatedImages<float> sample;
+  sample.weights = ensemble.weights;
+  Eigen::MatrixXf& simulated = sample.images;
+  simulated.resize(basis.size(), count);
   parallel_for(static_cast<std::size_t>(count), [&](std::size_t i) {
     const auto column = static_cast<Eigen::Index>(i);
     conditions[i] = law_.sample(moment.step, i);
@@ -84,16 +87,20 @@ FlowEvaluation PairObjective::evaluate(const Ensemble& ensemble, const FlowMomen
                 "the drawn images are empty; does the molecule lie inside the box?");
   }
 
-  PairKernelOptions kernel;
-  kernel.kernel = options_.kernel;
   const double relative_bandwidth = annealed(options_.initial_bandwidth,
                                              options_.final_bandwidth,
                                              options_.annealing_share,
                                              moment.fraction);
-  kernel.bandwidth = relative_bandwidth * rms_norm;
-  kernel.noise_variance = scale_.noise_sigma * scale_.noise_sigma;
-  const PairResult pairs = engine_.evaluate(
-      simulated, ensemble.weights, observed_matrix(images_, batches_.batch(moment.step)), kernel);
+  const Kernel kernel = options_.kernel == KernelKind::Gaussian
+                            ? Kernel{{.bandwidth = relative_bandwidth * rms_norm}}
+                            : energy_kernel();
+  // The real and the imaginary part of the mean are left out.
+  const PixelNoise noise{.variance = scale_.noise_sigma * scale_.noise_sigma,
+                         .degrees_of_freedom = static_cast<double>(basis.size() - 2),
+                         .integrated = true};
+  const DiscrepancyResult pairs =
+      KernelDiscrepancy<float>(engine_, kernel, noise)
+          .evaluate(sample, observed_matrix(images_, batches_.batch(moment.step)));
 
   FlowEvaluation result;
   result.velocity = Eigen::MatrixXd::Zero(ensemble.dimension(), count);
@@ -107,16 +114,15 @@ FlowEvaluation PairObjective::evaluate(const Ensemble& ensemble, const FlowMomen
     Eigen::VectorXf drawn(basis.size());
     model_.positions(ensemble.coordinates.col(column), positions);
     renderer_.render(positions, conditions[i].pose, *workspace, drawn);
-    const Eigen::VectorXf adjoint = (pairs.gradient.col(column) / ensemble.weights(column))
-                                        .cast<float>()
-                                        .cwiseProduct(transfers[i]);
+    const Eigen::VectorXf adjoint =
+        pairs.gradient.col(column).cast<float>().cwiseProduct(transfers[i]);
     RenderGradient gradient;
     renderer_.pull_back(adjoint, *workspace, gradient);
     result.velocity.col(column) =
         -model_.pull_back(ensemble.coordinates.col(column), gradient.positions);
   });
   result.objective = pairs.value;
-  if (options_.kernel == PairKernel::Gaussian) {
+  if (options_.kernel == KernelKind::Gaussian) {
     result.diagnostics = {{"sipBandwidth", relative_bandwidth}};
   }
   return result;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "libcryosip/dataset/image_coefficients.hpp"
-#include "libcryosip/discrepancy/pair_engine.hpp"
+#include "libcryosip/discrepancy/kernel_discrepancy.hpp"
 #include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/flow/nuisance_law.hpp"
 #include "libcryosip/flow/objective.hpp"
@@ -15,7 +15,7 @@
 namespace cryosip {
 
 struct PairObjectiveOptions {
-  PairKernel kernel = PairKernel::Gaussian;
+  KernelKind kernel = KernelKind::Gaussian;  ///< or Riesz: the energy distance
   PoseLaw poses = PoseLaw::Uniform;
   std::size_t images_per_step = 4000;  ///< observed images compared at a step; > 0
   /// Gaussian bandwidth in units of the root mean square norm of the noise-free images: annealed
@@ -37,7 +37,7 @@ class PairObjective final : public FlowObjective {
                 const Renderer<float>& renderer,
                 const ImageCoefficients& images,
                 const ImageScale& scale,
-                const PairEngine& engine,
+                const PairEngine<float>& engine,
                 const PairObjectiveOptions& options);
 
   [[nodiscard]] std::string description() const override { return describe(options_); }
@@ -49,7 +49,7 @@ class PairObjective final : public FlowObjective {
   const Renderer<float>& renderer_;
   const ImageCoefficients& images_;
   ImageScale scale_;
-  const PairEngine& engine_;
+  const PairEngine<float>& engine_;
   PairObjectiveOptions options_;
   NuisanceLaw law_;
   BatchSchedule batches_;

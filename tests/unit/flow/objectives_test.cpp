@@ -123,12 +123,12 @@ TEST_F(Objectives, LikelihoodSkipsOnlyNegligibleShares) {
 
 TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
   for (const PoseLaw poses : {PoseLaw::Given, PoseLaw::Uniform}) {
-    for (const PairKernel kernel : {PairKernel::Distance, PairKernel::Gaussian}) {
+    for (const KernelKind kernel : {KernelKind::Riesz, KernelKind::Gaussian}) {
       PairObjectiveOptions options;
       options.kernel = kernel;
       options.poses = poses;
       options.seed = 3;
-      const BlockedPairEngine engine;
+      const BlockedPairEngine<float> engine;
       PairObjective objective(data_.model(), renderer_, coefficients_, scale_, engine, options);
       const FlowMoment moment{7, 0};
       const NuisanceLaw law(*images_, poses, 3);
@@ -145,11 +145,19 @@ TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
       }
       // The bandwidth counts in norms of the images drawn but is no part of what is descended.
       const double rms = std::sqrt(drawn(ensemble_.coordinates).colwise().squaredNorm().mean());
-      const PairKernelOptions pair{.kernel = kernel,
-                                   .bandwidth = options.initial_bandwidth * rms,
-                                   .noise_variance = scale_.noise_sigma * scale_.noise_sigma};
+      const ReferencePairEngine<double> reference;
+      const KernelDiscrepancy<double> discrepancy(
+          reference,
+          kernel == KernelKind::Gaussian ? Kernel{{.bandwidth = options.initial_bandwidth * rms}}
+                                         : energy_kernel(),
+          {.variance = scale_.noise_sigma * scale_.noise_sigma,
+           .degrees_of_freedom = static_cast<double>(basis_->size() - 2),
+           .integrated = true});
       const auto value = [&](const Eigen::MatrixXd& coordinates) {
-        return ReferencePairEngine::evaluate(drawn(coordinates), ensemble_.weights, y, pair).value;
+        SimulatedImages<double> sample;
+        sample.images = drawn(coordinates);
+        sample.weights = ensemble_.weights;
+        return discrepancy.evaluate(sample, y).value;
       };
 
       const FlowEvaluation result = objective.evaluate(ensemble_, moment);
@@ -165,7 +173,7 @@ TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
 TEST_F(Objectives, ConformationsOfWeightZeroStandStill) {
   ensemble_.weights = Eigen::Vector4d(0.3, 0, 0.3, 0.4);
   LikelihoodObjective likelihood(data_.model(), renderer_, coefficients_, scale_, {}, 1);
-  const BlockedPairEngine engine;
+  const BlockedPairEngine<float> engine;
   PairObjective pairs(data_.model(), renderer_, coefficients_, scale_, engine, {});
 
   for (FlowObjective* objective :
@@ -178,7 +186,7 @@ TEST_F(Objectives, ConformationsOfWeightZeroStandStill) {
 }
 
 TEST_F(Objectives, GiveTheSameBitsOnAnyNumberOfThreads) {
-  const BlockedPairEngine engine;
+  const BlockedPairEngine<float> engine;
   const auto evaluate = [&](std::size_t threads, bool likelihood) {
     const ThreadLimit limit(threads);
     if (likelihood) {
@@ -204,7 +212,7 @@ TEST_F(Objectives, LikelihoodNeedsPoses) {
 }
 
 TEST_F(Objectives, RefuseScalesThatMakeNoSense) {
-  const BlockedPairEngine engine;
+  const BlockedPairEngine<float> engine;
   for (const ImageScale& scale : {ImageScale{.noise_sigma = -1},
                                   ImageScale{.contrast = 0},
                                   ImageScale{.contrast = std::nan("")}}) {
