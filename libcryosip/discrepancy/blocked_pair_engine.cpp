@@ -139,8 +139,7 @@ class PairBlocks {
         }
         // What is close is subtracted before it is multiplied, or it loses its digits.
         for (const Eigen::Index j : scratch.close) {
-          gradient.col(i) +=
-              2 * step.slope(j) * (points.col(i) - partners.col(j)).template cast<double>();
+          gradient.col(i) += 2 * step.slope(j) * difference(first_point + i, first + j);
           step.slope(j) = 0;
         }
         pull(i) += 2 * step.slope.sum();
@@ -179,6 +178,12 @@ class PairBlocks {
     return norms;
   }
 
+  // Of the images as they came: moving them may have rounded them.
+  auto difference(Eigen::Index point, Eigen::Index partner) const {
+    return problem_.points.col(point).template cast<double>() -
+           problem_.partners.col(partner).template cast<double>();
+  }
+
   // Squares, weights (0 where a pair is left out) and close pairs; false where nothing is left.
   bool squared_distances(Eigen::Index point,
                          Eigen::Index first,
@@ -201,8 +206,7 @@ class PairBlocks {
       squares = both - 2 * products.array().template cast<double>();
       for (Eigen::Index j = 0; j < width; ++j) {
         if (weights(j) > 0 && squares(j) < kCancelled * both(j)) {
-          squares(j) =
-              (points_.col(point) - partners_.col(first + j)).template cast<double>().squaredNorm();
+          squares(j) = difference(point, first + j).squaredNorm();
           scratch.close.push_back(j);
         }
       }
@@ -389,15 +393,20 @@ LikelihoodSums BlockedPairEngine<Scalar>::likelihood(const Eigen::MatrixX<Scalar
       const Eigen::Index width = std::min(kPartnerBlock, observed.cols() - image);
       const auto seen = blocks.observed(image, width);
       const Eigen::ArrayXXd logs = blocks.log_likelihoods(first, count, seen);
-      // Posterior of each image given y_j: at most 1, as Scalar holds it.
+      // Of each image, given y_j.
       const Eigen::MatrixXd posterior =
           ((logs.colwise() + log_weights.segment(first, count)).rowwise() -
            sums.log_evidence.segment(image, width).transpose().array())
               .exp();
-      const Eigen::MatrixX<Scalar> shares = posterior.template cast<Scalar>();
       share += posterior.rowwise().sum();
-      pull += (seen.filtered * shares.transpose()).template cast<double>() -
-              x.cwiseProduct((seen.transfer_squared * shares.transpose()).template cast<double>());
+      // In units of the largest, which Scalar may not hold.
+      const Eigen::VectorXd largest = posterior.rowwise().maxCoeff();
+      const Eigen::VectorXd scale = (largest.array() > 0).select(largest, 1);
+      const Eigen::MatrixX<Scalar> shares =
+          (posterior.transpose() * scale.cwiseInverse().asDiagonal()).template cast<Scalar>();
+      pull += ((seen.filtered * shares).template cast<double>() -
+               x.cwiseProduct((seen.transfer_squared * shares).template cast<double>())) *
+              scale.asDiagonal();
     }
     for (Eigen::Index i = 0; i < count; ++i) {
       const double weight = weights(first + i);

@@ -16,7 +16,7 @@
 namespace cryosip {
 
 /// An f-divergence as functions of l = log u; f(1) = 0.  To f belongs any multiple of u - 1, which
-/// leaves D as it is: it is chosen so that E_p f(u)/u has no part of mean 0 that only adds scatter.
+/// leaves D as it is: it is chosen so that the mean of f(u)/u over a sample of p scatters little.
 struct FDivergence {
   std::string_view name;
   double (*sample_term)(double l);      ///< f(u) / u: its mean over p is D
@@ -24,9 +24,11 @@ struct FDivergence {
   double (*slope)(double l);            ///< f''(u) u
 };
 
-/// "kl": KL(p||q), f = u log u.  "reverse-kl": KL(q||p), f = -log u.  "chi-squared": the integral
-/// of (p - q)^2 / q, f = u^2 - u.  "hellinger": squared Hellinger distance 1 - integral of sqrt(p
-/// q), f = u - sqrt u.  "jensen-shannon": (KL(p||(p+q)/2) + KL(q||(p+q)/2)) / 2.
+/// "kl": KL(p||q), f = u log u.  "reverse-kl": KL(q||p), f = u - 1 - log u.  "chi-squared": the
+/// integral of (p - q)^2 / q, f = u^2 - u.  "hellinger": squared Hellinger distance 1 - integral of
+/// sqrt(p q), f = u - sqrt u.  "jensen-shannon": (KL(p||(p+q)/2) + KL(q||(p+q)/2)) / 2.
+/// A sample of p does not see where q has mass and p has none: there reverse-kl, above all, counts
+/// too little.
 /// @throws Error(Usage) another name, listing these
 [[nodiscard]] const FDivergence& find_divergence(std::string_view name);
 

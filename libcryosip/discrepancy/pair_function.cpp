@@ -110,7 +110,7 @@ PairFunction::PairFunction(const Kernel& kernel,
                            double variance,
                            double degrees_of_freedom,
                            double log_scale)
-    : variance_(variance) {
+    : variance_(variance), degrees_of_freedom_(degrees_of_freedom) {
   check_kernel(kernel);
   if (!(variance >= 0) || !std::isfinite(variance) || !std::isfinite(log_scale) ||
       (variance > 0 && (!(degrees_of_freedom > 0) || !std::isfinite(degrees_of_freedom)))) {
@@ -205,7 +205,8 @@ PairTable::PairTable(const PairFunction& function, double largest) : function_(f
 }
 
 void PairTable::tabulate(double largest) {
-  const double smoothness = 4 * function_.variance_;
+  // Over which no Gaussian that matters changes much: a width s has weight (1 + 2 s v)^(-m/2).
+  const double smoothness = function_.variance_ * std::max(8.0, function_.degrees_of_freedom_);
   per_smoothness_ = 1 / smoothness;
   const Eigen::Index intervals = interval_of(1 + largest * per_smoothness_) + 1;
   // Through the Chebyshev points, as powers.
@@ -228,7 +229,10 @@ void PairTable::tabulate(double largest) {
     for (Eigen::Index k = 0; k < kCoefficients; ++k) {
       values(k) = function_(smoothness * (begin - 1 + half * (1 + places(k)))).value;
     }
-    coefficients_.row(interval) = solver.solve(values).transpose();
+    // Slopes are differences, whose digits the common part would take.
+    const double middle = values(kCoefficients / 2);
+    coefficients_.row(interval) = solver.solve((values.array() - middle).matrix()).transpose();
+    coefficients_(interval, 0) += middle;
     place_per_t_(interval) = per_smoothness_ / half;
   });
 }

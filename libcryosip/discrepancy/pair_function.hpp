@@ -62,6 +62,7 @@ class PairFunction {
                         Integral& integral);
 
   double variance_ = 0;
+  double degrees_of_freedom_ = 0;
   std::vector<Closed> closed_;
   std::vector<Integral> integrals_;
 };

@@ -15,7 +15,8 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Kernel, IsReadFromText) {
-  const Kernel kernel = parse_kernel("gaussian+laplace:2+imq:3:0.25+0.1*riesz:1.5+energy+riesz+imq");
+  const Kernel kernel =
+      parse_kernel("gaussian+laplace:2+imq:3:0.25+0.1*riesz:1.5+energy+riesz+imq");
 
   EXPECT_EQ(kernel,
             (Kernel{{.kind = KernelKind::Gaussian},
@@ -38,26 +39,11 @@ TEST(Kernel, IsReadBackAsItWasWritten) {
 }
 
 TEST(Kernel, RefusesTextThatIsNone) {
-  for (const char* text : {"",
-                           "+",
-                           "gaussian+",
-                           "gauss",
-                           "gaussian:",
-                           "gaussian:0",
-                           "gaussian:-1",
-                           "gaussian:1:2",
-                           "gaussian:one",
-                           "laplace:nan",
-                           "energy:1",
-                           "riesz:0",
-                           "riesz:2",
-                           "riesz:1:1",
-                           "imq:1:0",
-                           "imq:1:1:1",
-                           "0*gaussian",
-                           "*gaussian",
-                           "2*",
-                           "2*3*gaussian"}) {
+  for (const char* text :
+       {"",           "+",           "gaussian+",    "gauss",        "gaussian:",
+        "gaussian:0", "gaussian:-1", "gaussian:1:2", "gaussian:one", "laplace:nan",
+        "energy:1",   "riesz:0",     "riesz:2",      "riesz:1:1",    "imq:1:0",
+        "imq:1:1:1",  "0*gaussian",  "*gaussian",    "2*",           "2*3*gaussian"}) {
     try {
       static_cast<void>(parse_kernel(text));
       ADD_FAILURE() << "accepted " << text;
