@@ -22,6 +22,7 @@ enum class StreamPurpose : std::uint32_t {
   FlowOptics = 7,   ///< (step, conformation)
   FlowBatch = 8,    ///< (step): which images
   TruthLayout = 9,  ///< (component, coordinate) of a mixture laid out as points
+  MapStart = 20,    ///< (conformation, restart): which conformations a restart begins with
   Test = 100,
 };
 
