@@ -25,7 +25,7 @@ struct MapObjectiveOptions {
   /// see MapEvaluation::nuisances_per_image.  Memory: 12 * m * K bytes a coefficient.
   std::size_t nuisances = 2000;
   /// prior(theta) = N(0, prior_sigma^2) for each coordinate of each structure; none: a flat prior.
-  std::optional<double> prior_sigma;
+  std::optional<double> prior_sigma = std::nullopt;
   std::uint64_t seed = 1;  ///< of the nuisances
 };
 
