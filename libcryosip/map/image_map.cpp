@@ -214,6 +214,8 @@ class ImageMap {
     coefficients_ = std::make_unique<ImageCoefficients>(images, *model_, progress);
     // Without an entry here it is one of the unknowns.
     options_.contrast = known_contrast(model, options.contrast);
+    // That of single precision, averaged over images.
+    options_.minimiser.rounding = 1e-8;
     objective_.poses = poses_;
     objective_.nuisances = options.nuisances;
     objective_.prior_sigma = options.prior_sigma;
@@ -385,7 +387,7 @@ std::string to_string(MapTermination termination) {
 formats::StarFile to_star(const MapResult& result, std::vector<std::string> comments) {
   formats::StarFile file = to_star(result.ensemble, std::move(comments));
   formats::StarTable pairs("sip_map", {}, formats::StarTable::Form::Pairs);
-  pairs.add_pair("sipObjective", result.objective);
+  pairs.add_pair("sipFinalObjective", result.objective);
   pairs.add_pair_integer("sipIterations", result.iterations);
   pairs.add_pair("sipTermination", std::string_view(to_string(result.termination)));
   pairs.add_pair_integer("sipRestart", static_cast<std::int64_t>(result.restart));

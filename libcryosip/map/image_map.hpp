@@ -42,7 +42,7 @@ struct MapOptions {
   std::optional<double> contrast;     ///< none: estimated together with the structures
   /// A larger data set is first minimised on this many images spread over it, then whole.
   std::size_t first_images = 4000;
-  /// Tolerance in nats an image; iterations of each stage.
+  /// Tolerance in nats an image; iterations of each stage; rounding is that of single precision.
   MinimiserOptions minimiser;
   /// Runs from different conformations of the start, of which the lowest is kept, > 0.
   std::size_t restarts = 1;
@@ -101,8 +101,9 @@ MapResult map_on_images(const Ensemble& start,
 /// "converged", "iterations" or "cancelled".
 std::string to_string(MapTermination termination);
 
-/// The ensemble's blocks and block sip_map, pairs: sipObjective, sipIterations, sipTermination,
-/// sipRestart, sipNoiseSigma, sipContrast, sipStructuresPerImage, sipNuisancesPerImage.
+/// The ensemble's blocks and block sip_map, pairs: sipFinalObjective, sipIterations,
+/// sipTermination, sipRestart, sipNoiseSigma, sipContrast, sipStructuresPerImage,
+/// sipNuisancesPerImage.
 formats::StarFile to_star(const MapResult& result, std::vector<std::string> comments);
 /// Block sip_map_log: a row an iteration.
 formats::StarTable to_star(const std::vector<MapRecord>& log);

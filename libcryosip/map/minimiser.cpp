@@ -1,7 +1,9 @@
 #include "libcryosip/map/minimiser.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include <LBFGS.h>
 
@@ -103,7 +105,8 @@ MinimiserResult minimise(const SmoothFunction& function,
                          const Eigen::VectorXd& start,
                          const MinimiserOptions& options,
                          const std::function<bool(const MinimiserStep&)>& after_iteration) {
-  if (options.iterations < 0 || !(options.tolerance >= 0) || options.memory < 1) {
+  if (options.iterations < 0 || !(options.tolerance >= 0) || !(options.rounding >= 0) ||
+      options.memory < 1) {
     throw Error(ErrorKind::Usage,
                 "expected a number of iterations and a tolerance that are not negative, and a "
                 "memory of at least 1");
@@ -120,8 +123,13 @@ MinimiserResult minimise(const SmoothFunction& function,
   };
   int small_steps = 0;
   for (std::int64_t iteration = 1; iteration <= options.iterations; ++iteration) {
+    const double negligible = std::max(options.tolerance, options.rounding * std::abs(at.value));
+    const Eigen::VectorXd direction = curvature.descent(at.gradient);
+    if (-0.5 * direction.dot(at.gradient) <= negligible) {  // what Newton's step would gain
+      return result(iteration - 1, MinimiserEnd::Converged);
+    }
     const Evaluated before = at;
-    bool lower = search.along(curvature.descent(at.gradient), at);
+    bool lower = search.along(direction, at);
     if (!lower && curvature.knows()) {
       curvature.forget();
       lower = search.along(-at.gradient, at);
@@ -131,7 +139,7 @@ MinimiserResult minimise(const SmoothFunction& function,
     }
     const Eigen::VectorXd move = at.point - before.point;
     curvature.learn(move, at.gradient - before.gradient);
-    small_steps = before.value - at.value < options.tolerance ? small_steps + 1 : 0;
+    small_steps = before.value - at.value < negligible ? small_steps + 1 : 0;
     const bool goes_on =
         !after_iteration ||
         after_iteration(

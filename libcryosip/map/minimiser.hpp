@@ -15,8 +15,11 @@ using SmoothFunction =
 
 struct MinimiserOptions {
   std::int64_t iterations = 200;  ///< at most; >= 0
-  /// Converged where two iterations after each other lower the value by less; >= 0.
+  /// Converged where two iterations after each other lower the value by less, or the next is
+  /// expected to; >= 0.
   double tolerance = 1e-6;
+  /// Relative rounding of the value, which the tolerance is never taken below; >= 0.
+  double rounding = 1e-15;
   int memory = 20;  ///< pairs of moves and gradients that the Hessian is known by; > 0
 };
 

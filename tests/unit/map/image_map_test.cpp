@@ -370,7 +370,7 @@ TEST_F(MapOnViews, SaysHowItEndedInItsFile) {
   const formats::StarTable& pairs = file.table("sip_map");
   EXPECT_EQ(pairs.text("sipTermination"), "iterations");
   EXPECT_EQ(pairs.integer("sipIterations"), 2);
-  EXPECT_EQ(pairs.number("sipObjective"), result.objective);
+  EXPECT_EQ(pairs.number("sipFinalObjective"), result.objective);
   EXPECT_EQ(pairs.number("sipContrast"), 1);
   const Ensemble read = read_ensemble(file);
   EXPECT_EQ(read.coordinates, result.ensemble.coordinates);
