@@ -286,11 +286,7 @@ FlowResult flow_on_images(
     const ImageFlowOptions& options,
     Progress& progress,
     const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
-  if (ensemble.dimension() != model.dimension()) {
-    throw Error(ErrorKind::Usage,
-                "the ensemble has " + std::to_string(ensemble.dimension()) +
-                    " coordinates, the model " + std::to_string(model.dimension()));
-  }
+  require_dimension(model, ensemble);
   ImageFlow flow(model, images, options, progress);
   return flow.run(ensemble, progress, after_step);
 }

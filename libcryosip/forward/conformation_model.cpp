@@ -1,5 +1,6 @@
 #include "libcryosip/forward/conformation_model.hpp"
 
+#include "formats/error.hpp"
 #include "formats/pdb.hpp"
 #include "libcryosip/forward/atomic_model.hpp"
 #include "libcryosip/forward/identity_model.hpp"
@@ -17,6 +18,14 @@ std::unique_ptr<ConformationModel> load_conformation_model(const std::string& na
     return std::make_unique<NormalModeModel>(formats::read_nmd(name));
   }
   return std::make_unique<RigidModel>(select_atoms(formats::read_atomic_model(name), "all"));
+}
+
+void require_dimension(const ConformationModel& model, const Ensemble& ensemble) {
+  if (ensemble.dimension() != model.dimension()) {
+    throw Error(ErrorKind::Usage,
+                "the ensemble has " + std::to_string(ensemble.dimension()) +
+                    " coordinates, the model " + std::to_string(model.dimension()));
+  }
 }
 
 }  // namespace cryosip

@@ -8,6 +8,7 @@
 #include <Eigen/Core>
 
 #include "libcryosip/forward/image_model.hpp"
+#include "libcryosip/structure/ensemble.hpp"
 
 namespace cryosip {
 
@@ -45,5 +46,8 @@ class ConformationModel {
 /// A structure is moved so that the mean position of its atoms is the origin.
 /// @throws Error(Input) as the readers of formats/
 std::unique_ptr<ConformationModel> load_conformation_model(const std::string& name);
+
+/// @throws Error(Usage) an ensemble of another number of coordinates than the model's
+void require_dimension(const ConformationModel& model, const Ensemble& ensemble);
 
 }  // namespace cryosip
