@@ -22,6 +22,12 @@ enum class StreamPurpose : std::uint32_t {
   FlowOptics = 7,   ///< (step, conformation)
   FlowBatch = 8,    ///< (step): which images
   TruthLayout = 9,  ///< (component, coordinate) of a mixture laid out as points
+
+  ComparisonConformation = 30,  ///< (image, set) drawn to be compared with observed images
+  ComparisonPose = 31,          ///< (image, set)
+  ComparisonNoise = 32,         ///< (image, set)
+  ComparisonChoice = 33,        ///< which observed images
+
   Test = 100,
 };
 
