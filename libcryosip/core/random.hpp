@@ -26,7 +26,13 @@ enum class StreamPurpose : std::uint32_t {
   FlowInjection = 11,  ///< (step, conformation): where a velocity is asked for
   FlowShift = 12,      ///< (step, drawing): its shift
   FlowInflation = 13,  ///< (step, image): noise added to an observed image
-  MapStart = 20,    ///< (conformation, restart): which conformations a restart begins with
+  MapStart = 20,       ///< (conformation, restart): which conformations a restart begins with
+
+  ComparisonConformation = 30,  ///< (image, set) drawn to be compared with observed images
+  ComparisonPose = 31,          ///< (image, set)
+  ComparisonNoise = 32,         ///< (image, set)
+  ComparisonChoice = 33,        ///< which observed images
+
   Test = 100,
 };
 

@@ -177,15 +177,13 @@ TEST_F(DrawnPoses, GradientTimesWeightAgreesWithDifferencesOfTheValue) {
 }
 
 TEST_F(DrawnPoses, AgreeWithTheLikelihoodOfOneImageAtATime) {
-  // The same transfer in the real and the imaginary part, as ImageLikelihood has it.
-  const Eigen::MatrixXd half = testing::random_images(3, 6, 5);
-  Eigen::MatrixXd transfer(6, 6);
-  transfer << half, half;
+  const Eigen::MatrixXd transfer = testing::random_images(6, 6, 5);
   const Eigen::MatrixXd y = testing::random_images(6, 6, 6);
   p_.images = testing::random_images(6, 4, 7);
   double expected = 0;
   for (Eigen::Index j = 0; j < 6; ++j) {
-    const ImageLikelihood likelihood(y.col(j).cast<float>(), half.col(j), kVariance);
+    const ImageLikelihood likelihood(
+        y.col(j).cast<float>(), transfer.col(j).cast<float>(), kVariance);
     Eigen::VectorXd logs(4);
     for (Eigen::Index i = 0; i < 4; ++i) {
       logs(i) = likelihood.log_likelihood(p_.images.col(i).cast<float>());
