@@ -89,7 +89,7 @@ TEST_F(OneDimensionalMap, OfOneStructureIsTheMeanOfTheImages) {
 TEST_F(OneDimensionalMap, IsShrunkByThePriorAsTheFormulaSays) {
   constexpr double kPrior = 0.02;
   options_.prior_sigma = kPrior;
-  const double images = static_cast<double>(observed_.size());
+  const auto images = static_cast<double>(observed_.size());
   const double expected = observed_.mean() / (1 + kNoise * kNoise / (images * kPrior * kPrior));
 
   const MapResult result = solve(points({0.7}));

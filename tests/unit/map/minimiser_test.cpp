@@ -19,14 +19,16 @@ double rosenbrock(const Eigen::VectorXd& x, Eigen::VectorXd& gradient) {
   return 100 * across * across + (1 - x(0)) * (1 - x(0));
 }
 
-const Eigen::Vector2d kStart(-1.2, 1.0);
+Eigen::VectorXd start() {
+  return Eigen::Vector2d(-1.2, 1.0);
+}
 
 TEST(Minimiser, FindsTheEndOfAValleyAndGoesDownAllTheWay) {
   MinimiserOptions options;
   options.tolerance = 1e-14;
   double last = std::numeric_limits<double>::infinity();
   std::int64_t iterations = 0;
-  const auto result = minimise(rosenbrock, kStart, options, [&](const MinimiserStep& step) {
+  const auto result = minimise(rosenbrock, start(), options, [&](const MinimiserStep& step) {
     EXPECT_LT(step.value, last);
     EXPECT_EQ(step.iteration, ++iterations);
     last = step.value;
@@ -84,11 +86,11 @@ TEST(Minimiser, StaysInBoundsWhereTheFunctionEnds) {
 }
 
 TEST(Minimiser, EndsWhenToldTo) {
-  EXPECT_EQ(minimise(rosenbrock, kStart, {.iterations = 0}, {}).end, MinimiserEnd::Iterations);
-  EXPECT_EQ(minimise(rosenbrock, kStart, {.iterations = 0}, {}).point, kStart);
-  EXPECT_EQ(minimise(rosenbrock, kStart, {.iterations = 3}, {}).iterations, 3);
+  EXPECT_EQ(minimise(rosenbrock, start(), {.iterations = 0}, {}).end, MinimiserEnd::Iterations);
+  EXPECT_EQ(minimise(rosenbrock, start(), {.iterations = 0}, {}).point, start());
+  EXPECT_EQ(minimise(rosenbrock, start(), {.iterations = 3}, {}).iterations, 3);
   const auto stopped = minimise(
-      rosenbrock, kStart, {}, [](const MinimiserStep& step) { return step.iteration < 4; });
+      rosenbrock, start(), {}, [](const MinimiserStep& step) { return step.iteration < 4; });
   EXPECT_EQ(stopped.end, MinimiserEnd::Stopped);
   EXPECT_EQ(stopped.iterations, 4);
   // At the minimum there is nothing to do.
@@ -98,10 +100,10 @@ TEST(Minimiser, EndsWhenToldTo) {
 }
 
 TEST(Minimiser, RefusesOptionsThatMakeNoSense) {
-  EXPECT_THROW(minimise(rosenbrock, kStart, {.iterations = -1}, {}), Error);
-  EXPECT_THROW(minimise(rosenbrock, kStart, {.tolerance = -1}, {}), Error);
-  EXPECT_THROW(minimise(rosenbrock, kStart, {.tolerance = std::nan("")}, {}), Error);
-  EXPECT_THROW(minimise(rosenbrock, kStart, {.memory = 0}, {}), Error);
+  EXPECT_THROW(minimise(rosenbrock, start(), {.iterations = -1}, {}), Error);
+  EXPECT_THROW(minimise(rosenbrock, start(), {.tolerance = -1}, {}), Error);
+  EXPECT_THROW(minimise(rosenbrock, start(), {.tolerance = std::nan("")}, {}), Error);
+  EXPECT_THROW(minimise(rosenbrock, start(), {.memory = 0}, {}), Error);
 }
 
 }  // namespace
