@@ -5,7 +5,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <vector>
 
 #include <Eigen/LU>
 #include <boost/math/special_functions/gamma.hpp>
@@ -208,7 +207,8 @@ void PairTable::tabulate(double largest) {
   // Over which no Gaussian that matters changes much: a width s has weight (1 + 2 s v)^(-m/2).
   const double smoothness = function_.variance_ * std::max(8.0, function_.degrees_of_freedom_);
   per_smoothness_ = 1 / smoothness;
-  const Eigen::Index intervals = interval_of(1 + largest * per_smoothness_) + 1;
+  // One more, should rounding carry a distance beyond the largest.
+  const Eigen::Index intervals = interval_of(1 + largest * per_smoothness_) + 2;
   // Through the Chebyshev points, as powers.
   Eigen::ArrayXd places(kCoefficients);
   Eigen::MatrixXd powers(kCoefficients, kCoefficients);
@@ -265,31 +265,44 @@ void PairTable::evaluate(const Eigen::ArrayXd& t,
       } else {
         const Eigen::ArrayXd k =
             -weight * (term.exponent == 1 ? Eigen::ArrayXd(t.sqrt())
-                                          : Eigen::ArrayXd(t.pow(term.exponent / 2)));
+                                          : Eigen::ArrayXd((term.exponent / 2 * t.log()).exp()));
         value += k;
         slope += (t > 0).select(term.exponent / 2 * k / t, 0);
       }
     }
     return;
   }
+  // A few at a time, in places of their own, so that the compiler may take them together.
+  constexpr Eigen::Index kLanes = 16;
   const std::int64_t last = place_per_t_.size() - 1;
-  std::vector<std::int64_t> intervals(static_cast<std::size_t>(t.size()));
-  Eigen::ArrayXd place(t.size());
-  for (Eigen::Index j = 0; j < t.size(); ++j) {
-    const auto bits = std::bit_cast<std::int64_t>(1 + t(j) * per_smoothness_);
-    intervals[static_cast<std::size_t>(j)] = std::min((bits >> kPlaceBits) - kExponentOfOne, last);
-    const auto within = std::bit_cast<double>(((bits & kPlaceMask) << kIntervalBits) | kOne);
-    place(j) = 2 * within - 3;
-  }
-  for (Eigen::Index power = kCoefficients - 1; power >= 0; --power) {
-    const double* const column = coefficients_.col(power).data();
-    for (Eigen::Index j = 0; j < t.size(); ++j) {
-      slope(j) = slope(j) * place(j) + value(j);
-      value(j) = value(j) * place(j) + column[intervals[static_cast<std::size_t>(j)]];
+  std::array<std::int64_t, kLanes> intervals{};
+  std::array<double, kLanes> place{};
+  std::array<double, kLanes> sum{};
+  std::array<double, kLanes> derivative{};
+  for (Eigen::Index first = 0; first < t.size(); first += kLanes) {
+    const auto lanes = static_cast<std::size_t>(std::min(kLanes, t.size() - first));
+    place.fill(0);
+    std::copy_n(t.data() + first, lanes, place.begin());
+    for (std::size_t j = 0; j < kLanes; ++j) {
+      const auto bits = std::bit_cast<std::int64_t>(1 + place[j] * per_smoothness_);
+      const std::int64_t interval = (bits >> kPlaceBits) - kExponentOfOne;
+      intervals[j] = interval < last ? interval : last;
+      place[j] = 2 * std::bit_cast<double>(((bits & kPlaceMask) << kIntervalBits) | kOne) - 3;
     }
-  }
-  for (Eigen::Index j = 0; j < t.size(); ++j) {
-    slope(j) *= place_per_t_(intervals[static_cast<std::size_t>(j)]);
+    sum.fill(0);
+    derivative.fill(0);
+    for (Eigen::Index power = kCoefficients - 1; power >= 0; --power) {
+      const double* const column = coefficients_.col(power).data();
+      for (std::size_t j = 0; j < kLanes; ++j) {
+        derivative[j] = derivative[j] * place[j] + sum[j];
+        sum[j] = sum[j] * place[j] + column[intervals[j]];
+      }
+    }
+    for (std::size_t j = 0; j < kLanes; ++j) {
+      derivative[j] *= place_per_t_.data()[intervals[j]];
+    }
+    std::copy_n(sum.begin(), lanes, value.data() + first);
+    std::copy_n(derivative.begin(), lanes, slope.data() + first);
   }
 }
 
