@@ -7,6 +7,18 @@
 
 namespace cryosip {
 
+std::unique_ptr<PolarImageModel> ConformationModel::polar_image_model(
+    const ImageGrid& /*grid*/,
+    double /*resolution_angstrom*/,
+    double /*radius_angstrom*/,
+    const ImagingOptions& /*options*/) const {
+  throw Error(ErrorKind::Usage, "the model has no views: its images do not turn");
+}
+
+double ConformationModel::radius_angstrom(const Eigen::MatrixXd& /*coordinates*/) const {
+  throw Error(ErrorKind::Usage, "the model has no views: its images have no radius");
+}
+
 std::unique_ptr<ConformationModel> load_conformation_model(const std::string& name) {
   if (name == "identity") {
     return std::make_unique<IdentityModel>();
