@@ -1,0 +1,490 @@
+#include "libcryosip/flow/steered_objective.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+#include "formats/error.hpp"
+#include "libcryosip/core/parallel.hpp"
+#include "libcryosip/core/random.hpp"
+
+namespace cryosip {
+namespace {
+
+// Share of a posterior that a drawing may be left out with.
+constexpr double kNegligible = 1e-6;
+// Mean kernel values lie far below 1, down to exp(-10) or so.
+constexpr double kSpareLog = 10;
+
+void check(const SteeredObjectiveOptions& options,
+           const ImageScale& scale,
+           const EffectiveNoise& noise) {
+  const bool is_likelihood = options.discrepancy == SteeredDiscrepancy::Likelihood;
+  if (options.views == 0 || (!is_likelihood && options.views != 1)) {
+    throw Error(ErrorKind::Usage,
+                "flow objective: expected at least one view for each conformation, and one for the "
+                "mean discrepancy");
+  }
+  if (!(options.initial_bandwidth > 0) || !(options.final_bandwidth > 0) ||
+      !(options.annealing_share > 0) || !(options.annealing_share <= 1) ||
+      !(options.shift_sigma_angstrom >= 0) || !(noise.inflation >= 1) ||
+      !(noise.temperature >= 1) || !(scale.noise_sigma > 0) || !std::isfinite(scale.contrast) ||
+      scale.contrast == 0) {
+    throw Error(
+        ErrorKind::Usage,
+        "flow objective: expected positive bandwidths, an annealing share in (0, 1], shifts "
+        "that are not negative, a temperature and an inflation of at least 1, a positive "
+        "noise sigma and a contrast that is not zero");
+  }
+}
+
+// Sum over angular frequencies of weight * x^2 on every ring: (rings, images).
+Eigen::MatrixXd ring_powers(const PolarLayout& layout,
+                            const Eigen::MatrixXf& images,
+                            const Eigen::VectorXd& weight) {
+  Eigen::MatrixXd powers = Eigen::MatrixXd::Zero(layout.rings(), images.cols());
+  parallel_for(static_cast<std::size_t>(images.cols()), [&](std::size_t i) {
+    const auto column = static_cast<Eigen::Index>(i);
+    for (int m = 0; m < layout.angular_frequencies(); ++m) {
+      const Eigen::Index count = layout.count(m);
+      for (const Eigen::Index part : {layout.offset(m), layout.offset(m) + count}) {
+        powers.col(column).tail(count).array() +=
+            weight.segment(part, count).array() *
+            images.col(column).segment(part, count).cast<double>().array().square();
+      }
+    }
+  });
+  return powers;
+}
+
+// What stands on each ring, for every coefficient: (size, n) of (rings, n).
+Eigen::MatrixXf on_coefficients(const PolarLayout& layout, const Eigen::MatrixXd& on_rings) {
+  Eigen::MatrixXf values(layout.size(), on_rings.cols());
+  for (int m = 0; m < layout.angular_frequencies(); ++m) {
+    const Eigen::Index count = layout.count(m);
+    for (const Eigen::Index part : {layout.offset(m), layout.offset(m) + count}) {
+      values.middleRows(part, count) = on_rings.bottomRows(count).cast<float>();
+    }
+  }
+  return values;
+}
+
+Eigen::VectorXd inverse_or_zero(const Eigen::VectorXd& values) {
+  return values.unaryExpr([](double value) { return value > 0 ? 1 / value : 0; });
+}
+
+}  // namespace
+
+std::string describe(const SteeredObjectiveOptions& options) {
+  std::ostringstream text;
+  const bool is_likelihood = options.discrepancy == SteeredDiscrepancy::Likelihood;
+  text << (is_likelihood ? "likelihood" : "mmd") << " steered poses=uniform views=" << options.views
+       << " images-per-step=" << options.images_per_step << " angles=" << options.angles;
+  if (options.shift_sigma_angstrom > 0) {
+    text << " shifts=" << options.shift_sigma_angstrom;
+  }
+  if (is_likelihood) {
+    text << " temperature=";
+    if (options.initial_temperature > 0) {
+      text << options.initial_temperature;
+    } else {
+      text << "auto";
+    }
+  } else {
+    text << " bandwidth=" << options.initial_bandwidth << ".." << options.final_bandwidth;
+  }
+  text << " annealing=" << options.annealing_share;
+  return text.str();
+}
+
+SteeredObjective::SteeredObjective(const PolarCoefficients& images,
+                                   const ImageScale& scale,
+                                   const SteeredEngine& engine,
+                                   const SteeredObjectiveOptions& options,
+                                   const EffectiveNoise& noise)
+    : images_(images),
+      scale_(scale),
+      engine_(engine),
+      options_(options),
+      noise_(noise),
+      law_(images.images(), PoseLaw::Uniform, options.seed),
+      batches_(images.images().size(), options.images_per_step, options.seed),
+      variance_(scale.noise_sigma * scale.noise_sigma * images.model().basis().noise_variance()) {
+  check(options, scale, noise);
+}
+
+// Drawings of conformations in random views; those of conformation i are i * views ...
+struct SteeredObjective::Templates {
+  std::vector<ImagingCondition> conditions;
+  Eigen::MatrixXf images;     // (size, templates), without CTF and contrast
+  Eigen::VectorXd log_prior;  // (templates): log w_i / views
+};
+
+SteeredObjective::Templates SteeredObjective::draw_templates(const Ensemble& ensemble,
+                                                             std::int64_t step) const {
+  const PolarImageModel& model = images_.model();
+  const std::size_t views = options_.views;
+  const auto count = static_cast<std::size_t>(ensemble.size()) * views;
+  Templates templates{std::vector<ImagingCondition>(count),
+                      Eigen::MatrixXf(model.size(), static_cast<Eigen::Index>(count)),
+                      Eigen::VectorXd(static_cast<Eigen::Index>(count))};
+  parallel_for(static_cast<std::size_t>(ensemble.size()), [&](std::size_t i) {
+    const auto workspace = model.workspace();
+    const auto conformation = static_cast<Eigen::Index>(i);
+    for (std::size_t t = i * views; t < (i + 1) * views; ++t) {
+      ImagingCondition& condition = templates.conditions[t];
+      condition = law_.sample(step, t);
+      RandomStream stream(
+          options_.seed, StreamPurpose::FlowShift, static_cast<std::uint64_t>(step), t);
+      condition.pose.shift_angstrom.x() = options_.shift_sigma_angstrom * stream.normal();
+      condition.pose.shift_angstrom.y() = options_.shift_sigma_angstrom * stream.normal();
+      const auto column = static_cast<Eigen::Index>(t);
+      model.draw(ensemble.coordinates.col(conformation),
+                 condition.pose,
+                 *workspace,
+                 templates.images.col(column));
+      templates.log_prior(column) =
+          std::log(ensemble.weights(conformation) / static_cast<double>(views));
+    }
+  });
+  return templates;
+}
+
+// E_tj(alpha) = <x_t, R_alpha z_j> / v - C_j^2 |x_t|^2 / 2 v, ready for the engine, and each
+// image's logarithm of the sum over templates and angles.
+struct SteeredObjective::Evidence {
+  SteeredOperand templates;
+  SteeredOperand images;
+  Eigen::VectorXd per_variance;  // (size): contrast / (temperature * variance)
+  Eigen::VectorXd log_evidence;  // (images)
+  Eigen::MatrixXd transfers;     // (rings, images): C^2
+};
+
+SteeredObjective::Evidence SteeredObjective::evidence(const Templates& templates,
+                                                      const std::vector<std::size_t>& batch,
+                                                      double temperature,
+                                                      std::int64_t step) const {
+  const PolarLayout& layout = images_.model().basis().layout();
+  Evidence result;
+  const Eigen::VectorXd precision = inverse_or_zero(variance_ * (noise_.inflation * temperature));
+  result.per_variance = scale_.contrast * precision;
+  result.transfers = images_.ring_transfers_squared(batch);
+
+  result.images.images = images_.read(batch, PolarCoefficients::Kind::Filtered);
+  if (noise_.inflation > 1) {
+    const Eigen::VectorXd sigma = (variance_ * (noise_.inflation - 1)).cwiseSqrt();
+    const Eigen::MatrixXf transfer = on_coefficients(layout, result.transfers.cwiseSqrt());
+    parallel_for(batch.size(), [&](std::size_t b) {
+      RandomStream stream(
+          options_.seed, StreamPurpose::FlowInflation, static_cast<std::uint64_t>(step), batch[b]);
+      const auto column = static_cast<Eigen::Index>(b);
+      for (Eigen::Index k = 0; k < sigma.size(); ++k) {
+        result.images.images(k, column) +=
+            transfer(k, column) * static_cast<float>(sigma(k) * stream.normal());
+      }
+    });
+  }
+  // No exponent of an image may overflow: the largest that any drawing could reach, but for
+  // frequencies where the CTF leaves next to nothing.
+  constexpr double kFaint = 0.01;
+  const Eigen::MatrixXd filled = ring_powers(layout, result.images.images, precision).array() /
+                                 (result.transfers.array() + kFaint);
+  result.images.offsets = -0.5 * filled.colwise().sum().transpose();
+  result.images.factors = result.transfers.cast<float>();
+
+  result.templates.images = result.per_variance.cast<float>().asDiagonal() * templates.images;
+  result.templates.factors =
+      (-0.5 * scale_.contrast * ring_powers(layout, templates.images, result.per_variance))
+          .cast<float>();
+  result.templates.offsets = templates.log_prior;
+  const Eigen::VectorXd log_sums = steered_log_sums(
+      engine_, layout, result.images, result.templates, {.angles = options_.angles});
+  result.log_evidence = log_sums - result.images.offsets;
+  result.images.offsets -= log_sums;
+  return result;
+}
+
+FlowEvaluation SteeredObjective::pull_back(const Ensemble& ensemble,
+                                           const Templates& templates,
+                                           const Eigen::VectorXd& variation,
+                                           const Eigen::MatrixXf& gradient) const {
+  const PolarImageModel& model = images_.model();
+  const std::size_t views = options_.views;
+  FlowEvaluation result;
+  result.velocity = Eigen::MatrixXd::Zero(ensemble.dimension(), ensemble.size());
+  result.first_variation = Eigen::VectorXd::Zero(ensemble.size());
+  parallel_for(static_cast<std::size_t>(ensemble.size()), [&](std::size_t i) {
+    const auto conformation = static_cast<Eigen::Index>(i);
+    const auto workspace = model.workspace();
+    Eigen::VectorXf drawn(model.size());
+    for (std::size_t t = i * views; t < (i + 1) * views; ++t) {
+      const auto column = static_cast<Eigen::Index>(t);
+      result.first_variation(conformation) += variation(column);
+      if (gradient.col(column).isZero(0)) {
+        continue;  // no image comes near this view
+      }
+      // Once more, for the workspace.
+      model.draw(
+          ensemble.coordinates.col(conformation), templates.conditions[t].pose, *workspace, drawn);
+      result.velocity.col(conformation) -= model.pull_back(*workspace, gradient.col(column));
+    }
+  });
+  return result;
+}
+
+FlowEvaluation SteeredObjective::descend_likelihood(const Ensemble& ensemble,
+                                                    const FlowMoment& moment) {
+  const PolarLayout& layout = images_.model().basis().layout();
+  const double temperature =
+      annealed(noise_.temperature, 1, options_.annealing_share, moment.fraction);
+  const std::vector<std::size_t> batch = batches_.batch(moment.step);
+  const Templates templates = draw_templates(ensemble, moment.step);
+  const Evidence pairs = evidence(templates, batch, temperature, moment.step);
+  const SteeredResult shares =
+      engine_.evaluate(layout,
+                       pairs.templates,
+                       pairs.images,
+                       {.angles = options_.angles, .negligible_log = std::log(kNegligible)});
+
+  // Of E by x: contrast / v (R z - contrast C^2 x).
+  const auto images = static_cast<double>(batch.size());
+  const Eigen::MatrixXf pulls =
+      shares.images_gradient.cast<float>() -
+      static_cast<float>(scale_.contrast) *
+          on_coefficients(layout, shares.factors_gradient).cwiseProduct(templates.images);
+  Eigen::VectorXd per_weight(templates.log_prior.size());  // -1 / (w_i images)
+  for (Eigen::Index t = 0; t < per_weight.size(); ++t) {
+    const double prior = std::exp(templates.log_prior(t)) * static_cast<double>(options_.views);
+    per_weight(t) = prior > 0 ? -1 / (prior * images) : 0;
+  }
+  const Eigen::MatrixXf gradient =
+      pairs.per_variance.cast<float>().asDiagonal() * pulls * per_weight.cast<float>().asDiagonal();
+  FlowEvaluation result =
+      pull_back(ensemble, templates, shares.sums.cwiseProduct(per_weight), gradient);
+  result.objective = -temperature * pairs.log_evidence.mean();
+  result.diagnostics = {{"sipTemperature", temperature}, {kContrastLabel, scale_.contrast}};
+  // Tempered posteriors would shrink the contrast: they hold drawings the image has nothing of.
+  if (scale_.refine_contrast && temperature == 1) {
+    const Eigen::MatrixXf weighted =
+        pairs.per_variance.cast<float>().asDiagonal() * templates.images;
+    const double overlap =
+        weighted.cwiseProduct(shares.images_gradient.cast<float>()).cast<double>().sum();
+    const double norm =
+        scale_.contrast * weighted.cwiseProduct(templates.images)
+                              .cwiseProduct(on_coefficients(layout, shares.factors_gradient))
+                              .cast<double>()
+                              .sum();
+    constexpr double kRate = 0.1;
+    scale_.contrast *= norm > 0 ? 1 + kRate * (overlap / norm - 1) : 1;
+  }
+  result.carried = {{kContrastLabel, scale_.contrast}};
+  return result;
+}
+
+namespace {
+
+// A Gaussian kernel on coefficients weighted by their share of signal, and what it is once one or
+// both sides' noise has been integrated out (THEORY 6.1).
+struct WeightedKernel {
+  Eigen::VectorXd cross;  // (size): W^2 / (h^2 + W^2 v)
+  Eigen::VectorXd self;   // (size): W^2 / (h^2 + 2 W^2 v)
+  double log_ratio =
+      0;               // of the heights: sum of log (1 + 2a) / 2 - log(1 + a) / 2, a = W^2 v / h^2
+  double scatter = 0;  // sum of (a / (1 + a))^2 / 2: variance of the log weights
+  double bandwidth = 0;  // h
+};
+
+WeightedKernel weighted_kernel(const Eigen::VectorXd& weight,
+                               const Eigen::VectorXd& variance,
+                               double bandwidth) {
+  WeightedKernel kernel;
+  kernel.bandwidth = bandwidth;
+  const double h2 = bandwidth * bandwidth;
+  const Eigen::ArrayXd noise = weight.array() * variance.array();
+  kernel.cross = weight.array() / (h2 + noise);
+  kernel.self = weight.array() / (h2 + 2 * noise);
+  const Eigen::ArrayXd a = noise / h2;
+  kernel.log_ratio = 0.5 * ((1 + 2 * a).log() - (1 + a).log()).sum();
+  kernel.scatter = 0.5 * (a / (1 + a)).square().sum();
+  return kernel;
+}
+
+// The bandwidth asked for, or the least one whose noise leaves log weights of variance 1 or less:
+// beyond that a few images' luck decides (THEORY 6.1).
+WeightedKernel affordable_kernel(const Eigen::VectorXd& weight,
+                                 const Eigen::VectorXd& variance,
+                                 double bandwidth) {
+  constexpr double kLargestScatter = 1;
+  WeightedKernel kernel = weighted_kernel(weight, variance, bandwidth);
+  while (kernel.scatter > kLargestScatter) {
+    kernel = weighted_kernel(weight, variance, 1.02 * kernel.bandwidth);
+  }
+  return kernel;
+}
+
+}  // namespace
+
+FlowEvaluation SteeredObjective::descend_mean_discrepancy(const Ensemble& ensemble,
+                                                          const FlowMoment& moment) {
+  const PolarLayout& layout = images_.model().basis().layout();
+  const std::vector<std::size_t> batch = batches_.batch(moment.step);
+  const Templates templates = draw_templates(ensemble, moment.step);
+  const Eigen::MatrixXf& x = templates.images;
+  const double contrast2 = scale_.contrast * scale_.contrast;
+  const Eigen::MatrixXd transfers = images_.ring_transfers_squared(batch);
+
+  // W^2 = S / (S + v), scaled so that the weighted signal has norm 1.
+  const Eigen::VectorXd mean_transfer = transfers.rowwise().mean();
+  const Eigen::VectorXd signal =
+      contrast2 * (x.cast<double>().array().square().rowwise().mean() *
+                   on_coefficients(layout, mean_transfer).col(0).cast<double>().array());
+  Eigen::VectorXd weight =
+      (signal.array() > 0).select(signal.array() / (signal + variance_).array(), 0);
+  weight /= weight.dot(signal);
+  const double wanted = annealed(options_.initial_bandwidth,
+                                 options_.final_bandwidth,
+                                 options_.annealing_share,
+                                 moment.fraction);
+  const WeightedKernel kernel = affordable_kernel(weight, variance_, wanted);
+  const SteeredOptions steering{.angles = options_.angles,
+                                .negligible_log = std::log(kNegligible) - kSpareLog};
+
+  // Simulated against observed: each observed image in its own CTF.
+  SteeredOperand left;
+  left.images = (scale_.contrast * kernel.cross).cast<float>().asDiagonal() * x;
+  left.factors = (-0.5 * contrast2 * ring_powers(layout, x, kernel.cross)).cast<float>();
+  left.offsets = Eigen::VectorXd::Zero(x.cols());
+  SteeredOperand right;
+  right.images = images_.read(batch, PolarCoefficients::Kind::Filtered);
+  right.factors = transfers.cast<float>();
+  right.offsets =
+      (-0.5 * ring_powers(layout, images_.read(batch, PolarCoefficients::Kind::Plain), kernel.cross)
+                  .colwise()
+                  .sum()
+                  .transpose())
+          .array() -
+      kernel.log_ratio;
+  const SteeredResult cross = engine_.evaluate(layout, left, right, steering);
+
+  // Simulated against simulated, both in the CTF of an image drawn for the first (THEORY 6.7).
+  std::vector<std::size_t> optics(static_cast<std::size_t>(x.cols()));
+  for (std::size_t t = 0; t < optics.size(); ++t) {
+    optics[t] = batch[RandomStream(options_.seed,
+                                   StreamPurpose::FlowOptics,
+                                   static_cast<std::uint64_t>(moment.step),
+                                   t)
+                          .below(batch.size())];
+  }
+  const Eigen::MatrixXd own = contrast2 * images_.ring_transfers_squared(optics);
+  const Eigen::MatrixXd powers = ring_powers(layout, x, kernel.self);
+  const Eigen::MatrixXf own_self =
+      kernel.self.cast<float>().asDiagonal() * on_coefficients(layout, own);
+  left.images = own_self.cwiseProduct(x);
+  left.factors = (-0.5 * own).cast<float>();
+  left.offsets = -0.5 * own.cwiseProduct(powers).colwise().sum().transpose();
+  left.labels =
+      Eigen::VectorXi::LinSpaced(static_cast<int>(x.cols()), 0, static_cast<int>(x.cols()) - 1);
+  right.images = x;
+  right.factors = powers.cast<float>();
+  right.offsets = templates.log_prior;
+  right.labels = left.labels;
+  const SteeredResult self = engine_.evaluate(layout, left, right, steering);
+
+  const double per_image = 1 / static_cast<double>(batch.size());
+  const double per_pair = 1 / (1 - ensemble.weights.squaredNorm());
+  const Eigen::VectorXd variation = 2 * (per_pair * self.sums - per_image * cross.sums);
+  Eigen::MatrixXf gradient =
+      (2 * per_pair) * own_self.cwiseProduct(self.images_gradient.cast<float>() -
+                                             x * self.sums.cast<float>().asDiagonal());
+  gradient -= ((2 * per_image * scale_.contrast) * kernel.cross).cast<float>().asDiagonal() *
+              (cross.images_gradient.cast<float>() -
+               static_cast<float>(scale_.contrast) *
+                   on_coefficients(layout, cross.factors_gradient).cwiseProduct(x));
+  FlowEvaluation result = pull_back(ensemble, templates, variation, gradient);
+  const Eigen::VectorXd& weights = ensemble.weights;
+  result.objective = per_pair * weights.dot(self.sums) - 2 * per_image * weights.dot(cross.sums);
+  result.diagnostics = {{"sipBandwidth", kernel.bandwidth}, {"sipNoiseScatter", kernel.scatter}};
+  return result;
+}
+
+FlowEvaluation SteeredObjective::evaluate(const Ensemble& ensemble,
+                                          const Eigen::MatrixXd& points,
+                                          const FlowMoment& moment) {
+  if (points != ensemble.coordinates) {
+    throw Error(ErrorKind::Usage, "noise injection is not to be had with unknown in-plane angles");
+  }
+  return options_.discrepancy == SteeredDiscrepancy::Likelihood
+             ? descend_likelihood(ensemble, moment)
+             : descend_mean_discrepancy(ensemble, moment);
+}
+
+double SteeredObjective::effective_views(const Ensemble& ensemble, double temperature) const {
+  constexpr std::size_t kImages = 64;
+  const PolarLayout& layout = images_.model().basis().layout();
+  BatchSchedule some(images_.images().size(), kImages, options_.seed);
+  const std::vector<std::size_t> batch = some.batch(0);
+  constexpr std::int64_t kStep = 0;
+  const Templates templates = draw_templates(ensemble, kStep);
+  Evidence pairs = evidence(templates, batch, temperature, kStep);
+  // sum_t r_t^2 = sum_t r_t (r_t): shares by template and image one at a time.
+  std::vector<double> spreads(batch.size());
+  for (std::size_t b = 0; b < batch.size(); ++b) {
+    const auto column = static_cast<Eigen::Index>(b);
+    SteeredOperand one{pairs.images.images.col(column),
+                       pairs.images.factors.col(column),
+                       pairs.images.offsets.segment(column, 1),
+                       {}};
+    const Eigen::VectorXd shares =
+        engine_
+            .evaluate(
+                layout, pairs.templates, one, {.angles = options_.angles})
+            .sums;
+    spreads[b] = 1 / shares.squaredNorm();
+  }
+  double sum = 0;
+  for (const double spread : spreads) {
+    sum += spread;
+  }
+  return sum / static_cast<double>(batch.size());
+}
+
+EffectiveNoise choose_effective_noise(const PolarCoefficients& images,
+                                      const ImageScale& scale,
+                                      const SteeredEngine& engine,
+                                      const SteeredObjectiveOptions& options,
+                                      const Ensemble& ensemble,
+                                      Progress& progress,
+                                      double wanted_views) {
+  constexpr double kHottest = 1e4;
+  constexpr double kWarmer = 8;
+  constexpr int kHalvings = 9;
+  const ProgressStage stage(progress, "choosing the noise to work with", 2 * kHalvings);
+  std::size_t done = 0;
+  // The least factor, at least 1, at which the spread reaches what is wanted.
+  const auto least = [&](double wanted, const auto& spread_at) {
+    if (spread_at(1.0) >= wanted) {
+      return 1.0;
+    }
+    double low = 1;
+    double high = kHottest;
+    for (int i = 0; i < kHalvings; ++i) {
+      const double middle = std::sqrt(low * high);
+      (spread_at(middle) < wanted ? low : high) = middle;
+      progress.advance(++done);
+    }
+    return high;
+  };
+  EffectiveNoise noise;
+  noise.inflation = least(wanted_views, [&](double inflation) {
+    return SteeredObjective(images, scale, engine, options, {inflation, 1})
+        .effective_views(ensemble, 1);
+  });
+  const SteeredObjective objective(images, scale, engine, options, noise);
+  noise.temperature = least(kWarmer * wanted_views, [&](double temperature) {
+    return objective.effective_views(ensemble, temperature);
+  });
+  return noise;
+}
+
+}  // namespace cryosip
