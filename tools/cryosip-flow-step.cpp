@@ -284,8 +284,8 @@ cli::Tool tool() {
        po::value<std::int64_t>()
            ->default_value(static_cast<std::int64_t>(defaults.steered.views))
            ->value_name("V"),
-       "likelihood with uniform poses: views drawn for each conformation and step; the bias of too "
-       "few is to stretch the ensemble")  //
+       "likelihood with uniform poses: views drawn for each conformation and step, 0: as many as "
+       "make 6400 drawings; too few stretch the ensemble")  //
       ("shift-sigma",
        po::value<double>()->default_value(defaults.steered.shift_sigma_angstrom)->value_name("A"),
        "standard deviation of unknown shifts along x and y, in angstrom (in-plane integrated)")  //

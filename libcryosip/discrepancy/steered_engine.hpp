@@ -106,9 +106,9 @@ class BlockedSteeredEngine final : public SteeredEngine {
                                        const SteeredOptions& options) const override;
 };
 
-/// log sum_j mean_alpha exp(E_ij(alpha)) for every left image, whatever the size of the exponents
-/// below 0 or a few hundred: two evaluations, of which the first, at an eighth of the exponents,
-/// says where the sums lie.  Right offsets may be -infinity.
+/// log sum_j mean_alpha exp(E_ij(alpha)) for every left image, whatever the size of the exponents:
+/// evaluations at growing shares of them, of which each says where the next one's sums lie.  Two or
+/// three are enough for exponents of some hundreds.  Right offsets may be -infinity.
 Eigen::VectorXd steered_log_sums(const SteeredEngine& engine,
                                  const PolarLayout& layout,
                                  const SteeredOperand& left,

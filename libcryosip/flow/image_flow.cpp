@@ -135,7 +135,6 @@ class ImageFlow {
     const bool is_likelihood = choice_.objective == ObjectiveKind::Likelihood;
     if (!is_likelihood) {
       steered_.discrepancy = SteeredDiscrepancy::MeanDiscrepancy;
-      steered_.views = 1;
       steered_.images_per_step = samples_.images_per_step;
       steered_.initial_bandwidth = samples_.initial_bandwidth;
       steered_.final_bandwidth = samples_.final_bandwidth;

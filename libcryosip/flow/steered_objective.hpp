@@ -27,7 +27,8 @@ enum class SteeredDiscrepancy {
 
 struct SteeredObjectiveOptions {
   SteeredDiscrepancy discrepancy = SteeredDiscrepancy::Likelihood;
-  std::size_t views = 16;             ///< drawn for each conformation and step; 1 for the MMD
+  /// Likelihood: drawn for each conformation and step; 0: as many as make 6400 drawings a step.
+  std::size_t views = 0;
   std::size_t images_per_step = 256;  ///< observed images compared at a step; > 0
   int angles = 72;                    ///< of the in-plane average; a multiple of 8
   double shift_sigma_angstrom = 0;    ///< of unknown shifts along x and y, drawn with the views
@@ -70,9 +71,9 @@ class SteeredObjective final : public FlowObjective {
                                         const Eigen::MatrixXd& points,
                                         const FlowMoment& moment) override;
 
-  /// Over how many of the views drawn an image's posterior spreads: mean of 1 / sum r^2 over some
-  /// images, at that temperature.  Likelihood only.
-  [[nodiscard]] double effective_views(const Ensemble& ensemble, double temperature) const;
+  /// Over how many drawings an image's posterior spreads, each at one of the angles five degrees
+  /// apart: mean of (sum r)^2 / sum r^2 over some images, at that temperature.  Likelihood only.
+  [[nodiscard]] double effective_draws(const Ensemble& ensemble, double temperature) const;
 
  private:
   struct Templates;
@@ -102,14 +103,15 @@ class SteeredObjective final : public FlowObjective {
 };
 
 /// The least inflation of the noise at which an image's posterior spreads over at least
-/// wanted_views of the views drawn, and the temperature at which it spreads over eight times as
-/// many; both at least 1.  The spread is measured on the ensemble as it is.
+/// wanted_draws drawings, see SteeredObjective::effective_draws(), and the temperature at which it
+/// spreads over eight times as many; both at least 1.  The spread is measured on the ensemble as it
+/// is.
 EffectiveNoise choose_effective_noise(const PolarCoefficients& images,
                                       const ImageScale& scale,
                                       const SteeredEngine& engine,
                                       const SteeredObjectiveOptions& options,
                                       const Ensemble& ensemble,
                                       Progress& progress,
-                                      double wanted_views = 6);
+                                      double wanted_draws = 24);
 
 }  // namespace cryosip
