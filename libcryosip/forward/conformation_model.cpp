@@ -1,10 +1,23 @@
 #include "libcryosip/forward/conformation_model.hpp"
 
+#include "formats/error.hpp"
 #include "formats/pdb.hpp"
 #include "libcryosip/forward/atomic_model.hpp"
 #include "libcryosip/forward/identity_model.hpp"
 
 namespace cryosip {
+
+std::unique_ptr<PolarImageModel> ConformationModel::polar_image_model(
+    const ImageGrid& /*grid*/,
+    double /*resolution_angstrom*/,
+    double /*radius_angstrom*/,
+    const ImagingOptions& /*options*/) const {
+  throw Error(ErrorKind::Usage, "the model has no views: its images do not turn");
+}
+
+double ConformationModel::radius_angstrom(const Eigen::MatrixXd& /*coordinates*/) const {
+  throw Error(ErrorKind::Usage, "the model has no views: its images have no radius");
+}
 
 std::unique_ptr<ConformationModel> load_conformation_model(const std::string& name) {
   if (name == "identity") {

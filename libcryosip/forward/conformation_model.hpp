@@ -8,6 +8,7 @@
 #include <Eigen/Core>
 
 #include "libcryosip/forward/image_model.hpp"
+#include "libcryosip/forward/polar_image_model.hpp"
 
 namespace cryosip {
 
@@ -34,6 +35,19 @@ class ConformationModel {
   /// @throws Error(Usage) a grid it cannot be drawn on, an option out of range
   [[nodiscard]] virtual std::unique_ptr<ImageModel> image_model(
       const ImageGrid& grid, double resolution_angstrom, const ImagingOptions& options) const = 0;
+  /// Its images as coefficients of a polar basis.  This object must outlive the result.
+  /// @param resolution_angstrom  as image_model()
+  /// @param radius_angstrom      see PolarBasis; radius_angstrom() and the largest shift
+  /// @throws Error(Usage) as image_model(); a model without views
+  [[nodiscard]] virtual std::unique_ptr<PolarImageModel> polar_image_model(
+      const ImageGrid& grid,
+      double resolution_angstrom,
+      double radius_angstrom,
+      const ImagingOptions& options) const;
+  /// Largest distance from the origin of an atom's centre in any of these conformations.
+  /// @param coordinates  (K, conformations), at least one
+  /// @throws Error(Usage) a model without views
+  [[nodiscard]] virtual double radius_angstrom(const Eigen::MatrixXd& coordinates) const;
   /// Its images as pixels.  This object must outlive the result.
   /// @throws Error(Usage) as image_model()
   [[nodiscard]] virtual std::unique_ptr<PixelSimulator> pixel_simulator(
