@@ -1,23 +1,28 @@
 // Left images lie side by side in the lanes of the registers, 16 of them a tile; right images are
 // rows of numbers that are spread over the lanes one by one.  Everything is then a multiplication
 // of a number by a register, whatever the shape of the layout, and any right images will do
-// together: those that the bound lets pass are taken as a list of rows.
+// together: those that the bounds let pass are taken as a list of rows.
 //
 // A tile passes over its right images in blocks.  Four right images by 16 left ones are a group:
 //   products     correlations of a block, group by group               multiply_complex
-//   transform    correlations of a group -> exponents at all angles    Transform::forward
-//   exponential  exponents -> weights, in place                        Transform::weigh
+//   transform    correlations of a group -> exponents at all angles    AngularTransform::forward
+//   exponential  exponents -> weights, in place                        AngularTransform::weigh
 //   transform    weights -> their angular coefficients, in place of the correlations
 //   products     coefficients of a block by right images -> gradients  accumulate_complex
+// Two bounds come before.  |sum_n conj(a_n) z_n| is at most the product of the norms: first for
+// every m > 0; then for high m beside the exponents of low m at all angles.
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <numbers>
 #include <numeric>
 #include <utility>
 #include <vector>
 
 #include "libcryosip/core/parallel.hpp"
+#include "libcryosip/discrepancy/angular_transform.hpp"
 #include "libcryosip/discrepancy/float_lanes.hpp"
 #include "libcryosip/discrepancy/steered_engine.hpp"
 
@@ -29,7 +34,7 @@ using Size = std::size_t;
 constexpr Size kTile = 16;      // left images side by side
 constexpr Size kGroupRows = 4;  // right images a group
 constexpr Size kGroup = kGroupRows * kTile;
-constexpr Size kBlock = 64;       // right images between two visits to the gradients
+constexpr Size kBlock = 64;      // right images between two visits to the gradients
 constexpr Size kSegment = 1024;  // right images a task
 constexpr Size kSegments = 4;    // segments packed at a time
 constexpr Size kTiles = 64;      // tiles whose sums are held at a time
@@ -42,35 +47,15 @@ constexpr Size kTrial = 64;
 constexpr double kNormsPay = 0.95;
 constexpr double kLowFrequenciesPay = 0.75;
 
-// Registers side by side in the inner loops of the products and of the transform, and the most rows
-// of them: their sums fill half and three quarters of the registers.
+// Registers side by side in the inner loops of the products, and rows of them: their sums fill half
+// of the registers.
 constexpr Size kAcross = kFloatLanes == 16 ? 1 : 2;
 constexpr Size kRows = kFloatRegisters / (4 * kAcross);
-constexpr Size kTransformAcross = kFloatLanes == 16 ? 4 : 2;
-constexpr Size kTransformRows = 3 * kFloatRegisters / (4 * kTransformAcross);
-static_assert(kTile % (kAcross * kFloatLanes) == 0 &&
-              kGroup % (kTransformAcross * kFloatLanes) == 0);
+static_assert(kTile % (kAcross * kFloatLanes) == 0);
 static_assert(kBlock % kRows == 0 && (kRows % kGroupRows == 0 || kGroupRows % kRows == 0));
 
 [[nodiscard]] constexpr Size stretches_of(Size count, Size most) {
   return (count + most - 1) / most;
-}
-
-// Calls run(first, std::integral_constant<Size, rows>) for consecutive stretches of rows, at most
-// Most at a time and as equal as possible.
-template <Size Most, typename Run>
-[[gnu::always_inline]] inline void in_stretches(Size rows, const Run& run) {
-  const Size stretches = stretches_of(rows, Most);
-  for (Size s = 0; s < stretches; ++s) {
-    const Size first = s * rows / stretches;
-    const Size count = (s + 1) * rows / stretches - first;
-    [&]<Size... Less>(std::index_sequence<Less...>) {
-      static_cast<void>(
-          ((count == Less + 1 && (run(first, std::integral_constant<Size, Less + 1>{}), true)) ||
-           ...));
-    }
-    (std::make_index_sequence<Most>{});
-  }
 }
 
 // How an image is packed: first what no rotation changes and multiplies as it is (frequency 0,
@@ -110,6 +95,10 @@ class Packing {
   [[nodiscard]] Size invariant() const { return zero_ + factors_ + 2; }
   // Numbers whose products sum to a bound of the exponent; they come first, too.
   [[nodiscard]] Size bound() const { return bound_; }
+  // Of these, where the norms of the frequencies from m > 0 on begin.
+  [[nodiscard]] Size norms(Size m) const {
+    return m <= frequencies_.size() ? frequencies_[m - 1].norms : bound_;
+  }
   [[nodiscard]] const std::vector<Frequency>& frequencies() const { return frequencies_; }
   [[nodiscard]] Size size() const { return size_; }
 
@@ -149,7 +138,7 @@ class Packing {
   }
 
  private:
-  static constexpr Size kRingsOfNorm = 2;
+  static constexpr Size kRingsOfNorm = 3;
 
   void pack_offset(float offset, Side which, float* to, Size step) const {
     to[(zero_ + factors_) * step] = which == Side::Left ? offset : 1;
@@ -161,190 +150,6 @@ class Packing {
   Size bound_ = 0;
   std::vector<Frequency> frequencies_;
   Size size_ = 0;
-};
-
-// The angular transform of a group, by what the symmetries leave of it.  With alpha in the first
-// quarter of the circle, sums over even and odd m of cosine and sine terms give the exponents at
-// alpha, -alpha, pi - alpha and pi + alpha; those over m = 0 and 2 modulo 4 at alpha and
-// pi/2 - alpha.
-class Transform {
- public:
-  Transform(Size frequencies, Size angles)
-      : angles_(angles), cosine_row_(frequencies), sine_row_(frequencies) {
-    Size exponent = 0;
-    for (const bool sine : {false, true}) {
-      for (const Size residue : {Size{0}, Size{2}, Size{1}}) {
-        Part part{.row = rows_,
-                  .exponent = exponent,
-                  .angles = angles / (residue == 1 ? 4 : 8),
-                  .frequencies = {},
-                  .forward = {},
-                  .backward = {}};
-        for (Size m = residue; m < frequencies; m += residue == 1 ? 2 : 4) {
-          if (m > 0 || !sine) {
-            (sine ? sine_row_ : cosine_row_)[m] = rows_++;
-            part.frequencies.push_back(m);
-          }
-        }
-        exponent += part.angles;
-        const auto entry = [&](Size k, Size member) {
-          const double phase = 2 * std::numbers::pi * (static_cast<double>(k) + 0.5) *
-                               static_cast<double>(part.frequencies[member]) /
-                               static_cast<double>(angles);
-          return sine ? std::sin(phase) : std::cos(phase);
-        };
-        const Size members = part.frequencies.size();
-        part.forward = table(part.angles, members, [&](Size k, Size member) {
-          return std::numbers::log2e * entry(k, member);
-        });
-        part.backward = table(members, part.angles, [&](Size member, Size k) {
-          return entry(k, member) / static_cast<double>(angles);
-        });
-        parts_.push_back(std::move(part));
-      }
-    }
-  }
-
-  [[nodiscard]] Size angles() const { return angles_; }
-  // Numbers a pair has before the transform: real parts, and imaginary parts where m > 0.
-  [[nodiscard]] Size rows() const { return rows_; }
-  [[nodiscard]] Size cosine_row(Size m) const { return cosine_row_[m]; }
-  [[nodiscard]] Size sine_row(Size m) const { return sine_row_[m]; }
-
-  // @param correlations  (rows, kGroup)      @param exponents  (angles, kGroup), see weigh()
-  void forward(const float* correlations, float* exponents) const {
-    for (const Part& part : parts_) {
-      multiply(part.forward,
-               part.angles,
-               part.frequencies.size(),
-               correlations + part.row * kGroup,
-               exponents + part.exponent * kGroup);
-    }
-  }
-  void backward(const float* weights, float* coefficients) const {
-    for (const Part& part : parts_) {
-      multiply(part.backward,
-               part.frequencies.size(),
-               part.angles,
-               weights + part.exponent * kGroup,
-               coefficients + part.row * kGroup);
-    }
-  }
-
-  // Partial sums of exponents, in units of log 2, to partial sums of weights 2^exponent, in place.
-  void weigh(float* sums) const {
-    const Size eighth = angles_ / 8;
-    float* const cos0 = sums;
-    float* const cos2 = cos0 + eighth * kGroup;
-    float* const cos1 = cos2 + eighth * kGroup;
-    float* const sin0 = cos1 + 2 * eighth * kGroup;
-    float* const sin2 = sin0 + eighth * kGroup;
-    float* const sin1 = sin2 + eighth * kGroup;
-    for (Size k = 0; k < eighth; ++k) {
-      for (Size lane = 0; lane < kGroup; lane += kFloatLanes) {
-        const Size near = k * kGroup + lane;
-        const Size far = (2 * eighth - 1 - k) * kGroup + lane;
-        const FloatLanes c0 = load_lanes(cos0 + near);
-        const FloatLanes c2 = load_lanes(cos2 + near);
-        const FloatLanes s0 = load_lanes(sin0 + near);
-        const FloatLanes s2 = load_lanes(sin2 + near);
-        const Quarter at =
-            weigh({c0 + c2, load_lanes(cos1 + near), s0 + s2, load_lanes(sin1 + near)});
-        const Quarter mirrored =
-            weigh({c0 - c2, load_lanes(cos1 + far), s2 - s0, load_lanes(sin1 + far)});
-        store_lanes(at.cos_even + mirrored.cos_even, cos0 + near);
-        store_lanes(at.cos_even - mirrored.cos_even, cos2 + near);
-        store_lanes(at.sin_even - mirrored.sin_even, sin0 + near);
-        store_lanes(at.sin_even + mirrored.sin_even, sin2 + near);
-        store_lanes(at.cos_odd, cos1 + near);
-        store_lanes(mirrored.cos_odd, cos1 + far);
-        store_lanes(at.sin_odd, sin1 + near);
-        store_lanes(mirrored.sin_odd, sin1 + far);
-      }
-    }
-  }
-
- private:
-  struct Part {
-    Size row;       // of its first frequency
-    Size exponent;  // row of its first angle
-    Size angles;
-    std::vector<Size> frequencies;
-    std::vector<float> forward;  // see table()
-    std::vector<float> backward;
-  };
-  // Cosine and sine terms of even and odd m at one alpha of the first quarter.
-  struct Quarter {
-    FloatLanes cos_even;
-    FloatLanes cos_odd;
-    FloatLanes sin_even;
-    FloatLanes sin_odd;
-  };
-
-  [[gnu::always_inline]] static Quarter weigh(const Quarter& sums) {
-    const FloatLanes cos_plus = sums.cos_even + sums.cos_odd;
-    const FloatLanes cos_minus = sums.cos_even - sums.cos_odd;
-    const FloatLanes sin_plus = sums.sin_even + sums.sin_odd;
-    const FloatLanes sin_minus = sums.sin_even - sums.sin_odd;
-    const FloatLanes forward = exp2_lanes(cos_plus - sin_plus);     // alpha
-    const FloatLanes reversed = exp2_lanes(cos_plus + sin_plus);    // -alpha
-    const FloatLanes mirrored = exp2_lanes(cos_minus + sin_minus);  // pi - alpha
-    const FloatLanes opposite = exp2_lanes(cos_minus - sin_minus);  // pi + alpha
-    const FloatLanes near = forward + reversed;
-    const FloatLanes far = opposite + mirrored;
-    const FloatLanes near_odd = forward - reversed;
-    const FloatLanes far_odd = opposite - mirrored;
-    return {near + far, near - far, near_odd + far_odd, near_odd - far_odd};
-  }
-
-  // Entries in the order in which multiply() reads them.
-  template <typename Entry>
-  static std::vector<float> table(Size rows, Size depth, const Entry& entry) {
-    std::vector<float> numbers;
-    in_stretches<kTransformRows>(rows, [&](Size first, auto count) {
-      for (Size k = 0; k < depth; ++k) {
-        for (Size row = first; row < first + count(); ++row) {
-          numbers.push_back(static_cast<float>(entry(row, k)));
-        }
-      }
-    });
-    return numbers;
-  }
-
-  // to (rows, kGroup) = table (rows, depth) * from (depth, kGroup)
-  static void multiply(
-      const std::vector<float>& table, Size rows, Size depth, const float* from, float* to) {
-    in_stretches<kTransformRows>(rows, [&](Size first, auto count) {
-      constexpr Size kCount = count();
-      const float* const factors = table.data() + first * depth;
-      for (Size lane = 0; lane < kGroup; lane += kTransformAcross * kFloatLanes) {
-        std::array<std::array<FloatLanes, kTransformAcross>, kCount> sums{};
-        for (Size k = 0; k < depth; ++k) {
-          std::array<FloatLanes, kTransformAcross> numbers;
-          for (Size v = 0; v < kTransformAcross; ++v) {
-            numbers[v] = load_lanes(from + k * kGroup + lane + v * kFloatLanes);
-          }
-          for (Size row = 0; row < kCount; ++row) {
-            const float factor = factors[k * kCount + row];
-            for (Size v = 0; v < kTransformAcross; ++v) {
-              sums[row][v] += factor * numbers[v];
-            }
-          }
-        }
-        for (Size row = 0; row < kCount; ++row) {
-          for (Size v = 0; v < kTransformAcross; ++v) {
-            store_lanes(sums[row][v], to + (first + row) * kGroup + lane + v * kFloatLanes);
-          }
-        }
-      }
-    });
-  }
-
-  Size angles_;
-  std::vector<Part> parts_;
-  std::vector<Size> cosine_row_;
-  std::vector<Size> sine_row_;
-  Size rows_ = 0;
 };
 
 // Where the products of right image `row` of a block go: group by group.
@@ -497,7 +302,9 @@ inline void accumulate_complex(
 struct Plan {
   Plan(const PolarLayout& layout, const SteeredOperand& right, const SteeredOptions& options)
       : packing(layout, static_cast<Size>(right.factors.rows())),
+        low((static_cast<Size>(layout.angular_frequencies()) + 3) / 4),
         transform(static_cast<Size>(layout.angular_frequencies()),
+                  low,
                   static_cast<Size>(options.angles)),
         prunes(std::isfinite(options.negligible_log)),
         // The bounds are summed in single precision.
@@ -509,7 +316,8 @@ struct Plan {
   }
 
   Packing packing;
-  Transform transform;
+  Size low;  // frequencies whose correlations the second bound knows, m = 0 among them
+  AngularTransform<kGroup> transform;
   bool prunes;
   float negligible_log;
   float negligible;
@@ -520,6 +328,61 @@ struct Plan {
 // Left images of a tile: columns of the operand.
 using Tile = std::array<Eigen::Index, kTile>;
 constexpr Eigen::Index kNoImage = -1;
+
+// Tiles of the left images from `first` on.  Where bounds are tried alike images go together, for a
+// right image passes unless it is negligible to all of a tile: those along the coordinate of the
+// bound in which they differ most are halved, and the halves again.
+std::vector<Tile> make_tiles(const Plan& plan,
+                             const SteeredOperand& left,
+                             Eigen::Index first,
+                             Size count) {
+  std::vector<Size> order(count);
+  std::iota(order.begin(), order.end(), Size{0});
+  if (plan.prunes) {
+    const auto coordinates = static_cast<Eigen::Index>(plan.packing.bound());
+    Eigen::MatrixXf bounds(coordinates, static_cast<Eigen::Index>(count));
+    parallel_for(count, [&](Size i) {
+      const auto column = static_cast<Eigen::Index>(i);
+      Eigen::VectorXf packed(static_cast<Eigen::Index>(plan.packing.size()));
+      plan.packing.pack(left, first + column, Packing::Side::Left, packed.data(), 1);
+      bounds.col(column) = packed.head(coordinates);
+    });
+    std::vector<std::pair<Size, Size>> parts{{0, count}};
+    while (!parts.empty()) {
+      const auto [begin, end] = parts.back();
+      parts.pop_back();
+      const Size tiles = stretches_of(end - begin, kTile);
+      if (tiles < 2) {
+        continue;
+      }
+      Eigen::VectorXf sum = Eigen::VectorXf::Zero(coordinates);
+      Eigen::VectorXf squares = sum;
+      for (Size i = begin; i < end; ++i) {
+        const auto image = bounds.col(static_cast<Eigen::Index>(order[i]));
+        sum += image;
+        squares += image.cwiseAbs2();
+      }
+      Eigen::Index widest = 0;
+      (squares - sum.cwiseAbs2() / static_cast<float>(end - begin)).maxCoeff(&widest);
+      const Size middle = begin + tiles / 2 * kTile;
+      std::sort(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                order.begin() + static_cast<std::ptrdiff_t>(end),
+                [&](Size a, Size b) {
+                  const float at_a = bounds(widest, static_cast<Eigen::Index>(a));
+                  const float at_b = bounds(widest, static_cast<Eigen::Index>(b));
+                  return at_a < at_b || (at_a == at_b && a < b);
+                });
+      parts.emplace_back(begin, middle);
+      parts.emplace_back(middle, end);
+    }
+  }
+  std::vector<Tile> tiles(stretches_of(count, kTile));
+  for (Size i = 0; i < tiles.size() * kTile; ++i) {
+    tiles[i / kTile][i % kTile] =
+        i < count ? first + static_cast<Eigen::Index>(order[i]) : kNoImage;
+  }
+  return tiles;
+}
 
 struct Rights {
   const float* packed = nullptr;  // plan.stride apart
@@ -536,8 +399,12 @@ struct TileSums {
 
 class TileTask {
  public:
-  TileTask(const Plan& plan, const SteeredOperand& left, const Tile& tile, TileSums& result)
-      : plan_(plan), result_(result) {
+  TileTask(const Plan& plan,
+           const SteeredOperand& left,
+           const Tile& tile,
+           const Rights& rights,
+           TileSums& result)
+      : plan_(plan), rights_(rights), result_(result) {
     const auto numbers = [](Size count) { return static_cast<Eigen::Index>(count); };
     const Packing& packing = plan.packing;
     left_.resize(numbers(packing.size() * kTile));
@@ -548,81 +415,146 @@ class TileTask {
       }
       packing.pack(left, tile[lane], Packing::Side::Left, left_.data() + lane, kTile);
       ++present_;
-      if (left.labels.size() > 0) {
+      if (rights.labels != nullptr) {
         labels_[lane] = left.labels(tile[lane]);
       }
     }
     block_.group_stride = plan.transform.rows() * kGroup;
     correlations_.resize(numbers(kBlock / kGroupRows * block_.group_stride));
-    exponents_.resize(numbers(plan.transform.angles() * kGroup));
     block_.coefficients = correlations_.data();
+    sums_.resize(numbers(plan.transform.angles() * kGroup));
+    bounds_.resize(numbers(kBlock * kTile));
     result.gradient = Eigen::VectorXf::Zero(left_.size());
     result.sums.fill(0);
     result.work = {};
+    result.work.asked = pairs(rights.count);
   }
 
-  void run(const Rights& rights) {
-    result_.work.asked = pairs(rights.count);
-    std::vector<Size> passed;
-    for (Size first = 0; first < rights.count; first += kBlock) {
-      const Size count = std::min(kBlock, rights.count - first);
-      if (plan_.prunes) {
-        take_passing(rights, first, count, passed);
-      } else {
-        for (Size row = first; row < first + count; ++row) {
-          passed.push_back(row);
-        }
-      }
-      if (passed.size() >= kBlock) {
-        run_block(rights, passed.data(), kBlock);
-        passed.erase(passed.begin(), passed.begin() + kBlock);
+  void run() {
+    for (Size first = 0; first < rights_.count; first += kBlock) {
+      std::vector<Size> rows(std::min(kBlock, rights_.count - first));
+      std::iota(rows.begin(), rows.end(), first);
+      result_.work.skipped_by_norms += pairs(sieve(norms_, rows, [&] { bound_by_norms(); }));
+      move_all(rows, candidates_);
+      while (candidates_.size() >= kBlock) {
+        take_candidates();
       }
     }
-    run_block(rights, passed.data(), passed.size());
+    take_candidates();
+    run_block(take_front(passed_));
   }
 
  private:
+  // A bound, and whether it pays.
+  struct Sieve {
+    double pays;
+    Size tried = 0;
+    Size passed = 0;
+
+    [[nodiscard]] bool is_used() const {
+      return tried < kTrial || static_cast<double>(passed) < pays * static_cast<double>(tried);
+    }
+  };
+
   [[nodiscard]] std::int64_t pairs(Size rights) const {
     return static_cast<std::int64_t>(present_ * rights);
   }
-
-  // Right images whose bound with any image of the tile is not negligible.
-  void take_passing(const Rights& rights, Size first, Size count, std::vector<Size>& passed) {
-    const Size before = passed.size();
-    std::array<const float*, kRows> rows;
-    alignas(64) std::array<float, kRows * kTile> bounds;
-    for (Size start = 0; start < count; start += kRows) {
-      const Size taken = std::min(kRows, count - start);
-      for (Size row = 0; row < kRows; ++row) {
-        rows[row] =
-            row < taken ? rights.packed + (first + start + row) * plan_.stride : plan_.none.data();
-      }
-      multiply_real(rows.data(), 0, left_.data(), plan_.packing.bound(), kGroup, bounds.data());
-      for (Size row = 0; row < taken; ++row) {
-        float largest = kNowhere;
-        for (Size lane = 0; lane < kTile; ++lane) {
-          largest = std::max(largest, bounds[row * kTile + lane]);
-        }
-        if (largest >= plan_.negligible_log) {
-          passed.push_back(first + start + row);
-        }
-      }
-    }
-    result_.work.skipped_by_norms += pairs(count - (passed.size() - before));
+  // Of the block; the last may be filled with images that are not there.
+  [[nodiscard]] Size groups() const { return stretches_of(block_.count, kGroupRows); }
+  // At most a block, removed.
+  static std::vector<Size> take_front(std::vector<Size>& rows) {
+    const auto end = rows.begin() + static_cast<std::ptrdiff_t>(std::min(kBlock, rows.size()));
+    std::vector<Size> front(rows.begin(), end);
+    rows.erase(rows.begin(), end);
+    return front;
+  }
+  static void move_all(const std::vector<Size>& rows, std::vector<Size>& to) {
+    to.insert(to.end(), rows.begin(), rows.end());
   }
 
-  void run_block(const Rights& rights, const Size* rows, Size count) {
-    block_.count = count;
+  void take_candidates() {
+    std::vector<Size> rows = take_front(candidates_);
+    result_.work.skipped_by_low_frequencies +=
+        pairs(sieve(low_frequencies_, rows, [&] { bound_by_low_frequencies(); }));
+    move_all(rows, passed_);
+    if (passed_.size() >= kBlock) {
+      run_block(take_front(passed_));
+    }
+  }
+
+  // Drops rows whose bound says that they are negligible to the whole tile; returns how many.
+  // @param find_bounds  of block_, into bounds_
+  template <typename FindBounds>
+  Size sieve(Sieve& sieve, std::vector<Size>& rows, const FindBounds& find_bounds) {
+    if (!plan_.prunes || !sieve.is_used()) {
+      return 0;
+    }
+    load(rows);
+    find_bounds();
+    const float* const bounds = bounds_.data();
+    Size kept = 0;
+    for (Size row = 0; row < rows.size(); ++row) {
+      // Without a branch or a maximum, so that it is done in registers; what is no number passes.
+      std::uint32_t passing = 0;
+      for (Size lane = 0; lane < kTile; ++lane) {
+        passing |= static_cast<std::uint32_t>(!(bounds[row * kTile + lane] < plan_.negligible_log));
+      }
+      if (passing != 0) {
+        rows[kept++] = rows[row];
+      }
+    }
+    const Size dropped = rows.size() - kept;
+    sieve.tried += rows.size();
+    sieve.passed += kept;
+    rows.resize(kept);
+    return dropped;
+  }
+
+  void load(const std::vector<Size>& rows) {
+    block_.count = rows.size();
     for (Size row = 0; row < kBlock; ++row) {
       block_.rights[row] =
-          row < count ? rights.packed + rows[row] * plan_.stride : plan_.none.data();
+          row < rows.size() ? rights_.packed + rows[row] * plan_.stride : plan_.none.data();
     }
-    correlate();
-    if (rights.labels != nullptr) {
-      leave_out_equals(rights.labels, rows);
+  }
+
+  // Products of the packed numbers from first to end, into bounds_.
+  void multiply_into_bounds(Size first, Size end) {
+    for (Size row = 0; row < block_.count; row += kRows) {
+      multiply_real(block_.rights.data() + row,
+                    first,
+                    left_.data() + first * kTile,
+                    end - first,
+                    kGroup,
+                    bounds_.data() + row * kTile);
+    }
+  }
+
+  void bound_by_norms() { multiply_into_bounds(0, plan_.packing.bound()); }
+
+  void bound_by_low_frequencies() {
+    const Packing& packing = plan_.packing;
+    multiply_into_bounds(packing.norms(plan_.low), packing.bound());
+    correlate(plan_.low);
+    alignas(sizeof(FloatLanes)) std::array<float, kGroup> largest;
+    for (Size group = 0; group < groups(); ++group) {
+      plan_.transform.forward_low(correlations_.data() + group * block_.group_stride, sums_.data());
+      plan_.transform.largest(sums_.data(), largest.data());
+      float* const bounds = bounds_.data() + group * kGroup;
+      for (Size pair = 0; pair < kGroup; ++pair) {
+        bounds[pair] += std::numbers::ln2_v<float> * largest[pair];
+      }
+    }
+  }
+
+  void run_block(const std::vector<Size>& rows) {
+    load(rows);
+    correlate(plan_.packing.frequencies().size() + 1);
+    if (rights_.labels != nullptr) {
+      leave_out_equals(rows);
     }
     block_.alive.clear();
-    for (Size group = 0; group < stretches_of(count, kGroupRows); ++group) {
+    for (Size group = 0; group < groups(); ++group) {
       if (weigh(group)) {
         block_.alive.push_back(group);
       }
@@ -630,20 +562,19 @@ class TileTask {
     accumulate();
   }
 
-  void correlate() {
-    const Packing& packing = plan_.packing;
-    for (Size row = 0; row < block_.count; row += kRows) {
+  // Correlations of the block with the tile, of frequencies below `end`.
+  void correlate(Size end) {
+    for (Size row = 0; row < groups() * kGroupRows; row += kRows) {
       const float* const* rights = block_.rights.data() + row;
       float* const to = correlations_.data() + in_group(row, block_.group_stride);
       multiply_real(rights,
                     0,
                     left_.data(),
-                    packing.invariant(),
+                    plan_.packing.invariant(),
                     block_.group_stride,
                     to + plan_.transform.cosine_row(0) * kGroup);
-      Size m = 0;
-      for (const Packing::Frequency& frequency : packing.frequencies()) {
-        ++m;
+      for (Size m = 1; m < end; ++m) {
+        const Packing::Frequency& frequency = plan_.packing.frequencies()[m - 1];
         multiply_complex(rights,
                          frequency.packed,
                          left_.data() + frequency.packed * kTile,
@@ -655,11 +586,11 @@ class TileTask {
     }
   }
 
-  void leave_out_equals(const int* labels, const Size* rows) {
+  void leave_out_equals(const std::vector<Size>& rows) {
     float* const invariant = correlations_.data() + plan_.transform.cosine_row(0) * kGroup;
-    for (Size row = 0; row < block_.count; ++row) {
+    for (Size row = 0; row < rows.size(); ++row) {
       float* const to = invariant + in_group(row, block_.group_stride);
-      const int label = labels[rows[row]];
+      const int label = rights_.labels[rows[row]];
       for (Size lane = 0; lane < kTile; ++lane) {
         to[lane] = labels_[lane] == label ? kNowhere : to[lane];
       }
@@ -668,19 +599,16 @@ class TileTask {
 
   // Correlations of a group to coefficients of its weights; false where all are negligible.
   bool weigh(Size group) {
-    const Transform& transform = plan_.transform;
+    const AngularTransform<kGroup>& transform = plan_.transform;
     float* const numbers = correlations_.data() + group * block_.group_stride;
-    const std::int64_t of_group = pairs(std::min(kGroupRows, block_.count - group * kGroupRows));
-    if (plan_.prunes && !any_modulus_counts(numbers)) {
-      result_.work.skipped_by_moduli += of_group;
-      return false;
-    }
-    transform.forward(numbers, exponents_.data());
-    transform.weigh(exponents_.data());
-    transform.backward(exponents_.data(), numbers);
+    transform.forward(numbers, sums_.data());
+    transform.weigh(sums_.data());
+    transform.backward(sums_.data(), numbers);
     const float* const means = numbers + transform.cosine_row(0) * kGroup;
-    if (plan_.prunes && *std::max_element(means, means + kGroup) < plan_.negligible) {
-      result_.work.skipped_by_means += of_group;
+    if (plan_.prunes &&
+        std::all_of(means, means + kGroup, [&](float mean) { return mean < plan_.negligible; })) {
+      result_.work.skipped_by_means +=
+          pairs(std::min(kGroupRows, block_.count - group * kGroupRows));
       return false;
     }
     for (Size q = 0; q < kGroupRows; ++q) {
@@ -689,20 +617,6 @@ class TileTask {
       }
     }
     return true;
-  }
-
-  [[nodiscard]] bool any_modulus_counts(const float* correlations) const {
-    using Group = Eigen::Array<float, kGroup, 1>;
-    const auto row = [&](Size index) {
-      return Eigen::Map<const Group>(correlations + index * kGroup);
-    };
-    Group bound = row(plan_.transform.cosine_row(0));
-    for (Size m = 1; m <= plan_.packing.frequencies().size(); ++m) {
-      bound +=
-          (row(plan_.transform.cosine_row(m)).square() + row(plan_.transform.sine_row(m)).square())
-              .sqrt();
-    }
-    return bound.maxCoeff() >= plan_.negligible_log;
   }
 
   void accumulate() {
@@ -728,13 +642,19 @@ class TileTask {
   }
 
   const Plan& plan_;
+  Rights rights_;
   TileSums& result_;
   Size present_ = 0;  // left images that are there
   std::array<int, kTile> labels_{};
-  Eigen::VectorXf left_;          // (packing.size(), kTile)
-  Eigen::VectorXf correlations_;  // of a block: groups of (transform.rows(), kGroup)
-  Eigen::VectorXf exponents_;     // of a group: (angles, kGroup)
+  Eigen::VectorXf left_;  // (packing.size(), kTile)
+  Sieve norms_{kNormsPay};
+  Sieve low_frequencies_{kLowFrequenciesPay};
+  std::vector<Size> candidates_;  // rows that the norms let pass
+  std::vector<Size> passed_;      // and the low frequencies
   Block block_;
+  Eigen::VectorXf correlations_;  // of the block: groups of (transform.rows(), kGroup)
+  Eigen::VectorXf sums_;          // of a group: (angles, kGroup)
+  Eigen::VectorXf bounds_;        // of the block: (kBlock, kTile)
 };
 
 // Adds a tile's sums over a segment to the result.
@@ -779,55 +699,53 @@ SteeredResult BlockedSteeredEngine::evaluate(const PolarLayout& layout,
   result.sums = Eigen::VectorXd::Zero(left.count());
   result.images_gradient = Eigen::MatrixXd::Zero(layout.size(), left.count());
   result.factors_gradient = Eigen::MatrixXd::Zero(left.factors.rows(), left.count());
-
-  std::vector<Tile> tiles(stretches_of(lefts, kTile));
-  for (Size i = 0; i < tiles.size() * kTile; ++i) {
-    tiles[i / kTile][i % kTile] = i < lefts ? static_cast<Eigen::Index>(i) : kNoImage;
-  }
+  SteeredWork& work = result.work;
 
   Eigen::VectorXf packed(
       static_cast<Eigen::Index>(std::min(rights, kSegments * kSegment) * plan.stride));
-  std::vector<TileSums> partial(std::min(tiles.size(), kTiles) * kSegments);
-  for (Size first_right = 0; first_right < rights; first_right += kSegments * kSegment) {
-    const Size count = std::min(kSegments * kSegment, rights - first_right);
-    parallel_for(count, [&](Size j) {
-      plan.packing.pack(right,
-                        static_cast<Eigen::Index>(first_right + j),
-                        Packing::Side::Right,
-                        packed.data() + j * plan.stride,
-                        1);
-    });
-    const Size segments = stretches_of(count, kSegment);
-    for (Size first_tile = 0; first_tile < tiles.size(); first_tile += kTiles) {
-      const Size some = std::min(kTiles, tiles.size() - first_tile);
-      parallel_for(some * segments, [&](Size task) {
-        const Size segment = task % segments;
-        const Size first = segment * kSegment;
-        TileTask(plan, left, tiles[first_tile + task / segments], partial[task])
-            .run({packed.data() + first * plan.stride,
-                  std::min(kSegment, count - first),
-                  labelled ? right.labels.data() + first_right + first : nullptr});
+  for (Size first_left = 0; first_left < lefts; first_left += kTiles * kTile) {
+    const std::vector<Tile> tiles = make_tiles(plan,
+                                               left,
+                                               static_cast<Eigen::Index>(first_left),
+                                               std::min(kTiles * kTile, lefts - first_left));
+    std::vector<TileSums> partial(tiles.size() * kSegments);
+    for (Size first_right = 0; first_right < rights; first_right += kSegments * kSegment) {
+      const Size count = std::min(kSegments * kSegment, rights - first_right);
+      parallel_for(count, [&](Size j) {
+        plan.packing.pack(right,
+                          static_cast<Eigen::Index>(first_right + j),
+                          Packing::Side::Right,
+                          packed.data() + j * plan.stride,
+                          1);
       });
-      parallel_for(some, [&](Size tile) {
+      const Size segments = stretches_of(count, kSegment);
+      parallel_for(tiles.size() * segments, [&](Size task) {
+        const Size first = task % segments * kSegment;
+        const Rights some{packed.data() + first * plan.stride,
+                          std::min(kSegment, count - first),
+                          labelled ? right.labels.data() + first_right + first : nullptr};
+        TileTask(plan, left, tiles[task / segments], some, partial[task]).run();
+      });
+      // In the order of the segments, whoever did them.
+      parallel_for(tiles.size(), [&](Size tile) {
         for (Size segment = 0; segment < segments; ++segment) {
-          add(plan.packing, tiles[first_tile + tile], partial[tile * segments + segment], result);
+          add(plan.packing, tiles[tile], partial[tile * segments + segment], result);
         }
       });
-      for (Size task = 0; task < some * segments; ++task) {
-        const SteeredWork& work = partial[task].work;
-        result.work.asked += work.asked;
-        result.work.skipped_by_norms += work.skipped_by_norms;
-        result.work.skipped_by_moduli += work.skipped_by_moduli;
-        result.work.skipped_by_means += work.skipped_by_means;
+      for (Size task = 0; task < tiles.size() * segments; ++task) {
+        work.asked += partial[task].work.asked;
+        work.skipped_by_norms += partial[task].work.skipped_by_norms;
+        work.skipped_by_low_frequencies += partial[task].work.skipped_by_low_frequencies;
+        work.skipped_by_means += partial[task].work.skipped_by_means;
       }
     }
   }
+  const auto transformed =
+      static_cast<double>(work.asked - work.skipped_by_norms - work.skipped_by_low_frequencies);
+  const double sent_back = transformed - static_cast<double>(work.skipped_by_means);
   const SteeredFlops flops(layout, right.factors.rows(), options.angles);
-  const auto multiplied = static_cast<double>(result.work.asked - result.work.skipped_by_norms);
-  const double transformed = multiplied - static_cast<double>(result.work.skipped_by_moduli);
-  const double sent_back = transformed - static_cast<double>(result.work.skipped_by_means);
-  result.work.useful_flops =
-      (multiplied + sent_back) * flops.products + (transformed + sent_back) * flops.transform;
+  work.useful_flops =
+      (transformed + sent_back) * flops.products + 2 * transformed * flops.transform;
   return result;
 }
 

@@ -34,16 +34,22 @@ using BitLanes [[gnu::vector_size(4 * kFloatLanes)]] = std::uint32_t;
   std::memcpy(to, &lanes, sizeof lanes);
 }
 
+// Eigen's, for g++ makes two instructions of a comparison and a choice.  Where one is no number the
+// first is taken.
+[[gnu::always_inline]] inline FloatLanes greater_lanes(const FloatLanes& a, const FloatLanes& b) {
+  using Packet = Eigen::internal::packet_traits<float>::type;
+  static_assert(sizeof(Packet) == sizeof(FloatLanes));
+  return Eigen::internal::pmax<Packet>(a, b);
+}
+[[gnu::always_inline]] inline FloatLanes lesser_lanes(const FloatLanes& a, const FloatLanes& b) {
+  return Eigen::internal::pmin<Eigen::internal::packet_traits<float>::type>(a, b);
+}
+
 /// 2^x to a relative 3e-7; at most 2e-38 off below x = -126, 0 from -127 on; infinite from 128 on;
 /// no number where x is none.
 [[gnu::always_inline]] inline FloatLanes exp2_lanes(const FloatLanes& exponents) {
-  // Eigen's, for g++ makes two instructions of a comparison and a choice.
-  using Eigen::internal::pmax;
-  using Eigen::internal::pmin;
-  using Packet = Eigen::internal::packet_traits<float>::type;
-  static_assert(sizeof(Packet) == sizeof(FloatLanes));
   const FloatLanes x =
-      pmin<Packet>(pmax<Packet>(exponents, FloatLanes{} - 127.0F), FloatLanes{} + 128.0F);
+      lesser_lanes(greater_lanes(exponents, FloatLanes{} - 127.0F), FloatLanes{} + 128.0F);
   // Adding 1.5 2^23 leaves the nearest integer in the low bits.
   const FloatLanes shifted = x + 0x1.8p23F;
   const FloatLanes fraction = x - (shifted - 0x1.8p23F);

@@ -1,7 +1,8 @@
 #include <cmath>
 #include <complex>
+#include <limits>
 #include <numbers>
-#include <vector>
+#include <string>
 
 #include "formats/error.hpp"
 #include "libcryosip/discrepancy/steered_engine.hpp"
@@ -57,6 +58,13 @@ SteeredResult ReferenceSteeredEngine::evaluate(const PolarLayout& layout,
                                                const SteeredOptions& options) const {
   check_steered_shapes(layout, left, right, options);
   const int frequencies = layout.angular_frequencies();
+  // exp(i m alpha)
+  Eigen::MatrixXcd phases(frequencies, options.angles);
+  for (int k = 0; k < options.angles; ++k) {
+    for (int m = 0; m < frequencies; ++m) {
+      phases(m, k) = std::polar(1.0, 2 * std::numbers::pi * m * (k + 0.5) / options.angles);
+    }
+  }
   const bool labelled = left.labels.size() > 0 && right.labels.size() > 0;
   SteeredResult result;
   result.sums = Eigen::VectorXd::Zero(left.count());
@@ -74,36 +82,28 @@ SteeredResult ReferenceSteeredEngine::evaluate(const PolarLayout& layout,
       const double constant =
           left.factors.col(i).cast<double>().dot(g) + left.offsets(i) + right.offsets(j);
       // sum_n conj(a_mn) z_mn
-      std::vector<std::complex<double>> correlation;
+      Eigen::VectorXcd correlation(frequencies);
       for (int m = 0; m < frequencies; ++m) {
         const Eigen::Index count = layout.count(m);
         const auto a_re = a.segment(layout.offset(m), count);
         const auto a_im = a.segment(layout.offset(m) + count, count);
         const auto z_re = z.segment(layout.offset(m), count);
         const auto z_im = z.segment(layout.offset(m) + count, count);
-        correlation.emplace_back(a_re.dot(z_re) + a_im.dot(z_im), a_re.dot(z_im) - a_im.dot(z_re));
+        correlation(m) = {a_re.dot(z_re) + a_im.dot(z_im), a_re.dot(z_im) - a_im.dot(z_re)};
       }
       // mean_alpha exp(E) exp(i m alpha)
-      std::vector<std::complex<double>> mean(static_cast<std::size_t>(frequencies));
+      Eigen::VectorXcd mean = Eigen::VectorXcd::Zero(frequencies);
       for (int k = 0; k < options.angles; ++k) {
-        const double alpha = 2 * std::numbers::pi * (k + 0.5) / options.angles;
-        double exponent = constant;
-        for (int m = 0; m < frequencies; ++m) {
-          exponent +=
-              (std::polar(1.0, m * alpha) * correlation[static_cast<std::size_t>(m)]).real();
-        }
-        for (int m = 0; m < frequencies; ++m) {
-          mean[static_cast<std::size_t>(m)] +=
-              std::polar(std::exp(exponent) / options.angles, m * alpha);
-        }
+        const double exponent = constant + phases.col(k).cwiseProduct(correlation).real().sum();
+        mean += std::exp(exponent) / options.angles * phases.col(k);
       }
-      result.sums(i) += mean[0].real();
-      result.factors_gradient.col(i) += mean[0].real() * g;
+      result.sums(i) += mean(0).real();
+      result.factors_gradient.col(i) += mean(0).real() * g;
       for (int m = 0; m < frequencies; ++m) {
         const Eigen::Index count = layout.count(m);
         const auto z_re = z.segment(layout.offset(m), count);
         const auto z_im = z.segment(layout.offset(m) + count, count);
-        const std::complex<double> w = mean[static_cast<std::size_t>(m)];
+        const std::complex<double> w = mean(m);
         auto gradient = result.images_gradient.col(i).segment(layout.offset(m), 2 * count);
         gradient.head(count) += w.real() * z_re - w.imag() * z_im;
         gradient.tail(count) += w.real() * z_im + w.imag() * z_re;
@@ -113,47 +113,6 @@ SteeredResult ReferenceSteeredEngine::evaluate(const PolarLayout& layout,
   const SteeredFlops flops(layout, left.factors.rows(), options.angles);
   result.work.useful_flops = static_cast<double>(result.work.asked) * flops.both_ways();
   return result;
-}
-
-Eigen::VectorXd steered_log_sums(const SteeredEngine& engine,
-                                 const PolarLayout& layout,
-                                 const SteeredOperand& left,
-                                 const SteeredOperand& right,
-                                 const SteeredOptions& options) {
-  // What single precision holds of an exponent, with room for the logarithm of a sum of many.
-  constexpr double kRoom = 40;
-  const auto largest = [](const Eigen::MatrixXf& columns) {
-    return columns.cols() > 0 ? std::sqrt(columns.cast<double>().colwise().squaredNorm().maxCoeff())
-                              : 0;
-  };
-  double right_offset = 0;
-  for (const double offset : right.offsets) {
-    right_offset = std::isfinite(offset) ? std::max(right_offset, std::abs(offset)) : right_offset;
-  }
-  const double range = largest(left.images) * largest(right.images) +
-                       largest(left.factors) * largest(right.factors) +
-                       (left.count() > 0 ? left.offsets.cwiseAbs().maxCoeff() : 0) + right_offset;
-  // A sum at a share s of the exponents tells the largest of them to log(partners, angles) / s.
-  const double uncertainty =
-      std::log(static_cast<double>(std::max<Eigen::Index>(right.count(), 1) * options.angles));
-  double share = std::min(1.0, kRoom / std::max(range, kRoom));
-  Eigen::ArrayXd lift = Eigen::ArrayXd::Zero(left.count());  // of the shares of exponents
-  while (true) {
-    SteeredOperand shrunk = left;
-    shrunk.images *= static_cast<float>(share);
-    shrunk.factors *= static_cast<float>(share);
-    shrunk.offsets = share * left.offsets.array() + lift;
-    SteeredOperand partners = right;
-    partners.offsets *= share;
-    const Eigen::ArrayXd logs =
-        engine.evaluate(layout, shrunk, partners, options).sums.array().log() - lift;
-    if (share == 1) {
-      return logs;
-    }
-    const double next = std::min(1.0, share * 2 * kRoom / uncertainty);
-    lift = kRoom - next / share * logs;
-    share = next;
-  }
 }
 
 }  // namespace cryosip

@@ -39,13 +39,14 @@ struct SteeredOptions {
   double negligible_log = -std::numeric_limits<double>::infinity();
 };
 
-/// What an evaluation did, in pairs.  asked - the four = computed to the end.
+/// What an evaluation did, in pairs: asked, less the three skipped, went all the way.
 struct SteeredWork {
-  std::int64_t asked = 0;              ///< all pairs, those of equal labels too
-  std::int64_t skipped_by_norms = 0;   ///< before the products, by the norms of the coefficients
-  std::int64_t skipped_by_moduli = 0;  ///< after the products, by their moduli
-  std::int64_t skipped_by_means = 0;   ///< after the exponentials: too small to send back
-  double useful_flops = 0;             ///< see SteeredFlops; exponentials not counted
+  std::int64_t asked = 0;             ///< all pairs, those of equal labels too
+  std::int64_t skipped_by_norms = 0;  ///< by the norms of their coefficients
+  /// By the norms of high angular frequencies, beside the exponents of the low ones.
+  std::int64_t skipped_by_low_frequencies = 0;
+  std::int64_t skipped_by_means = 0;  ///< not sent back: their kernels came out too small
+  double useful_flops = 0;            ///< see SteeredFlops; neither exponentials nor bounds
 };
 
 struct SteeredResult {
