@@ -1,5 +1,5 @@
 // Discrepancies D(p, q) between the simulated images' law p and the observed images' law q, and
-// their first variations (THEORY 2): what a flow descends.
+// their first variations (paper sections 2.3 and 2.5.1): what a flow descends.
 #pragma once
 
 #include <vector>
