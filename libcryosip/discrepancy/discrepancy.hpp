@@ -14,7 +14,7 @@ struct DiscrepancyResult {
   /// D, estimated, up to Discrepancy::observed_term; to be multiplied by exp(log_scale), as
   /// everything here.
   double value = 0;
-  double log_scale = 0;             ///< 0 unless a kernel's height would underflow
+  double log_scale = 0;             ///< see kernel_log_scale; 0 but for Gaussian kernels
   Eigen::VectorXd first_variation;  ///< (points): dD/dp at each point, up to a common constant
   Eigen::MatrixXd gradient;         ///< (d, points): of the first variation, by the point
 };
