@@ -79,6 +79,18 @@ Eigen::MatrixXf on_coefficients(const PolarLayout& layout, const Eigen::MatrixXd
   return values;
 }
 
+// The mean over real and imaginary part of every coefficient with m > 0: weights must be the same
+// for both, or a rotation would change a weighted norm.
+Eigen::VectorXd evened(const PolarLayout& layout, Eigen::VectorXd values) {
+  for (int m = 1; m < layout.angular_frequencies(); ++m) {
+    auto real = values.segment(layout.offset(m), layout.count(m));
+    auto imaginary = values.segment(layout.offset(m) + layout.count(m), layout.count(m));
+    real = (real + imaginary).eval() / 2;
+    imaginary = real;
+  }
+  return values;
+}
+
 Eigen::VectorXd inverse_or_zero(const Eigen::VectorXd& values) {
   return values.unaryExpr([](double value) { return value > 0 ? 1 / value : 0; });
 }
@@ -125,7 +137,8 @@ SteeredObjective::SteeredObjective(const PolarCoefficients& images,
       noise_(noise),
       law_(images.images(), PoseLaw::Uniform, options.seed),
       batches_(images.images().size(), options.images_per_step, options.seed),
-      variance_(scale.noise_sigma * scale.noise_sigma * images.model().basis().noise_variance()) {
+      variance_(scale.noise_sigma * scale.noise_sigma *
+                evened(images.model().basis().layout(), images.model().basis().noise_variance())) {
   check(options, scale, noise);
 }
 
@@ -354,10 +367,11 @@ FlowEvaluation SteeredObjective::descend_mean_discrepancy(const Ensemble& ensemb
   // W^2 = S / (S + v), scaled so that the weighted signal has norm 1.
   const Eigen::VectorXd mean_transfer = transfers.rowwise().mean();
   const Eigen::VectorXd signal =
-      contrast2 * (x.cast<double>().array().square().rowwise().mean() *
-                   on_coefficients(layout, mean_transfer).col(0).cast<double>().array());
+      evened(layout,
+             contrast2 * (x.cast<double>().array().square().rowwise().mean() *
+                          on_coefficients(layout, mean_transfer).col(0).cast<double>().array()));
   Eigen::VectorXd weight =
-      (signal.array() > 0).select(signal.array() / (signal + variance_).array(), 0);
+      (variance_.array() > 0).select(signal.array() / (signal + variance_).array(), 0);
   weight /= weight.dot(signal);
   const double wanted = annealed(options_.initial_bandwidth,
                                  options_.final_bandwidth,
