@@ -12,6 +12,7 @@ namespace cryosip {
 namespace {
 
 constexpr const char* kTemperatureLabel = "sipInitialTemperature";
+constexpr const char* kFirstContrastLabel = "sipFirstContrast";
 constexpr const char* kInflationLabel = "sipNoiseInflation";
 constexpr const char* kRadiusLabel = "sipMoleculeRadius";
 
@@ -101,8 +102,12 @@ class ImageFlow {
                                                        radius(ensemble, goes_on, chosen),
                                                        options_.imaging);
         const bool plain = steered_.discrepancy == SteeredDiscrepancy::MeanDiscrepancy;
-        polar = std::make_unique<PolarCoefficients>(
-            images_, *polar_model, scale.contrast, plain, progress);
+        // Tells the images' background: the same all along, though the contrast is refined.
+        const double contrast =
+            carried_or(ensemble, goes_on, kFirstContrastLabel, [&] { return scale.contrast; });
+        chosen.emplace_back(kFirstContrastLabel, contrast);
+        polar =
+            std::make_unique<PolarCoefficients>(images_, *polar_model, contrast, plain, progress);
         const EffectiveNoise noise =
             effective_noise(*polar, scale, steered_engine, ensemble, goes_on, progress);
         chosen.emplace_back(kInflationLabel, noise.inflation);
@@ -236,7 +241,7 @@ class ImageFlow {
     if (goes_on && inflation && temperature) {
       return {*inflation, *temperature};
     }
-    noise = choose_effective_noise(images, scale, engine, steered_, ensemble, progress);
+    noise = SteeredObjective(images, scale, engine, steered_, {}).choose_noise(ensemble, progress);
     progress.note("noise variance the likelihood works with: " + shown(noise.inflation) +
                   " times the images' own (chosen)");
     if (steered_.initial_temperature > 0) {

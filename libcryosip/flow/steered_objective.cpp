@@ -193,17 +193,18 @@ struct SteeredObjective::Evidence {
 
 SteeredObjective::Evidence SteeredObjective::evidence(const Templates& templates,
                                                       const std::vector<std::size_t>& batch,
-                                                      double temperature,
+                                                      const EffectiveNoise& noise,
                                                       std::int64_t step) const {
   const PolarLayout& layout = images_.model().basis().layout();
   Evidence result;
-  const Eigen::VectorXd precision = inverse_or_zero(variance_ * (noise_.inflation * temperature));
+  const Eigen::VectorXd precision =
+      inverse_or_zero(variance_ * (noise.inflation * noise.temperature));
   result.per_variance = scale_.contrast * precision;
   result.transfers = images_.ring_transfers_squared(batch);
 
   result.images.images = images_.read(batch, PolarCoefficients::Kind::Filtered);
-  if (noise_.inflation > 1) {
-    const Eigen::VectorXd sigma = (variance_ * (noise_.inflation - 1)).cwiseSqrt();
+  if (noise.inflation > 1) {
+    const Eigen::VectorXd sigma = (variance_ * (noise.inflation - 1)).cwiseSqrt();
     const Eigen::MatrixXf transfer = on_coefficients(layout, result.transfers.cwiseSqrt());
     parallel_for(batch.size(), [&](std::size_t b) {
       RandomStream stream(
@@ -270,7 +271,7 @@ FlowEvaluation SteeredObjective::descend_likelihood(const Ensemble& ensemble,
       annealed(noise_.temperature, 1, options_.annealing_share, moment.fraction);
   const std::vector<std::size_t> batch = batches_.batch(moment.step);
   const Templates templates = draw_templates(ensemble, moment.step);
-  const Evidence pairs = evidence(templates, batch, temperature, moment.step);
+  const Evidence pairs = evidence(templates, batch, {noise_.inflation, temperature}, moment.step);
   const SteeredResult shares =
       engine_.evaluate(layout,
                        pairs.templates,
@@ -450,14 +451,13 @@ FlowEvaluation SteeredObjective::evaluate(const Ensemble& ensemble,
              : descend_mean_discrepancy(ensemble, moment);
 }
 
-double SteeredObjective::effective_draws(const Ensemble& ensemble, double temperature) const {
+double SteeredObjective::effective_draws(const Templates& templates,
+                                         const EffectiveNoise& noise) const {
   constexpr std::size_t kImages = 64;
   constexpr double kCellsACircle = 72;
   const PolarLayout& layout = images_.model().basis().layout();
   BatchSchedule some(images_.images().size(), kImages, options_.seed);
-  constexpr std::int64_t kStep = 0;
-  const Templates templates = draw_templates(ensemble, kStep);
-  Evidence pairs = evidence(templates, some.batch(0), temperature, kStep);
+  Evidence pairs = evidence(templates, some.batch(0), noise, 0);
   // The images' offsets have made their sums 1; what is left is the sum of squares.
   pairs.images.images *= 2;
   pairs.images.factors *= 2;
@@ -468,40 +468,39 @@ double SteeredObjective::effective_draws(const Ensemble& ensemble, double temper
   return kCellsACircle * (-log_squares.array()).exp().mean();
 }
 
-EffectiveNoise choose_effective_noise(const PolarCoefficients& images,
-                                      const ImageScale& scale,
-                                      const SteeredEngine& engine,
-                                      const SteeredObjectiveOptions& options,
-                                      const Ensemble& ensemble,
-                                      Progress& progress,
-                                      double wanted_draws) {
+double SteeredObjective::effective_draws(const Ensemble& ensemble, double temperature) const {
+  return effective_draws(draw_templates(ensemble, 0), {noise_.inflation, temperature});
+}
+
+EffectiveNoise SteeredObjective::choose_noise(const Ensemble& ensemble,
+                                              Progress& progress,
+                                              double wanted_draws) const {
   constexpr double kHottest = 1e4;
   constexpr double kWarmer = 8;
   constexpr int kHalvings = 9;
   const ProgressStage stage(progress, "choosing the noise to work with", 2 * kHalvings);
+  const Templates templates = draw_templates(ensemble, 0);
   std::size_t done = 0;
   // The least factor, at least 1, at which the spread reaches what is wanted.
-  const auto least = [&](double wanted, const auto& spread_at) {
-    if (spread_at(1.0) >= wanted) {
+  const auto least = [&](double wanted, const auto& noise_at) {
+    if (effective_draws(templates, noise_at(1.0)) >= wanted) {
       return 1.0;
     }
     double low = 1;
     double high = kHottest;
     for (int i = 0; i < kHalvings; ++i) {
       const double middle = std::sqrt(low * high);
-      (spread_at(middle) < wanted ? low : high) = middle;
+      (effective_draws(templates, noise_at(middle)) < wanted ? low : high) = middle;
       progress.advance(++done);
     }
     return high;
   };
   EffectiveNoise noise;
-  noise.inflation = least(wanted_draws, [&](double inflation) {
-    return SteeredObjective(images, scale, engine, options, {inflation, 1})
-        .effective_draws(ensemble, 1);
+  noise.inflation = least(wanted_draws, [](double inflation) {
+    return EffectiveNoise{inflation, 1};
   });
-  const SteeredObjective objective(images, scale, engine, options, noise);
   noise.temperature = least(kWarmer * wanted_draws, [&](double temperature) {
-    return objective.effective_draws(ensemble, temperature);
+    return EffectiveNoise{noise.inflation, temperature};
   });
   return noise;
 }

@@ -33,7 +33,7 @@ struct SteeredObjectiveOptions {
   int angles = 72;                    ///< of the in-plane average; a multiple of 8
   double shift_sigma_angstrom = 0;    ///< of unknown shifts along x and y, drawn with the views
 
-  /// Likelihood: >= 1, or 0: chosen from the data, see choose_effective_noise().  Annealed to 1.
+  /// Likelihood: >= 1, or 0: chosen from the data, see choose_noise().  Annealed to 1.
   double initial_temperature = 0;
   /// MMD: bandwidth in units of the weighted signal's root mean square norm, annealed.  The last is
   /// raised where the noise would leave weights of too much scatter: see noise_scatter().
@@ -74,6 +74,13 @@ class SteeredObjective final : public FlowObjective {
   /// Over how many drawings an image's posterior spreads, each at one of the angles five degrees
   /// apart: mean of (sum r)^2 / sum r^2 over some images, at that temperature.  Likelihood only.
   [[nodiscard]] double effective_draws(const Ensemble& ensemble, double temperature) const;
+  /// The least inflation of the noise at which an image's posterior spreads over at least
+  /// wanted_draws drawings, and the temperature at which it spreads over eight times as many; both
+  /// at least 1.  The spread is measured on the ensemble as it is.  The objective's own noise does
+  /// not count.
+  [[nodiscard]] EffectiveNoise choose_noise(const Ensemble& ensemble,
+                                            Progress& progress,
+                                            double wanted_draws = 24) const;
 
  private:
   struct Templates;
@@ -85,8 +92,10 @@ class SteeredObjective final : public FlowObjective {
   struct Evidence;
   [[nodiscard]] Evidence evidence(const Templates& templates,
                                   const std::vector<std::size_t>& batch,
-                                  double temperature,
+                                  const EffectiveNoise& noise,
                                   std::int64_t step) const;
+  [[nodiscard]] double effective_draws(const Templates& templates,
+                                       const EffectiveNoise& noise) const;
   [[nodiscard]] FlowEvaluation pull_back(const Ensemble& ensemble,
                                          const Templates& templates,
                                          const Eigen::VectorXd& variation,
@@ -101,17 +110,5 @@ class SteeredObjective final : public FlowObjective {
   BatchSchedule batches_;
   Eigen::VectorXd variance_;  // (size): of the noise of every coefficient of an observed image
 };
-
-/// The least inflation of the noise at which an image's posterior spreads over at least
-/// wanted_draws drawings, see SteeredObjective::effective_draws(), and the temperature at which it
-/// spreads over eight times as many; both at least 1.  The spread is measured on the ensemble as it
-/// is.
-EffectiveNoise choose_effective_noise(const PolarCoefficients& images,
-                                      const ImageScale& scale,
-                                      const SteeredEngine& engine,
-                                      const SteeredObjectiveOptions& options,
-                                      const Ensemble& ensemble,
-                                      Progress& progress,
-                                      double wanted_draws = 24);
 
 }  // namespace cryosip

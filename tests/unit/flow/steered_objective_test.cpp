@@ -178,8 +178,7 @@ TEST_F(SteeredObjectives, MeanDiscrepancyIsTheFormulaAndItsVelocityTheDescentOfI
     mean_transfer += transfer(j) / static_cast<double>(all_.size());
   }
   const Eigen::VectorXd v = variance();
-  const Eigen::ArrayXd signal =
-      evened(x.array().square().rowwise().mean() * mean_transfer.array());
+  const Eigen::ArrayXd signal = evened(x.array().square().rowwise().mean() * mean_transfer.array());
   // The imaginary parts of m = 0 are no more than rounding.
   Eigen::ArrayXd weight = (v.array() > 0).select(signal / (signal + v.array()), 0);
   weight /= (weight * signal).sum();
@@ -243,21 +242,17 @@ TEST_F(SteeredObjectives, NoiseIsInflatedUntilAnImageFindsEnoughDrawings) {
   }
   ensemble_.weights = Eigen::VectorXd::Constant(40, 1.0 / 40);
   const ImageScale clear{.noise_sigma = 0.002, .contrast = 0.9};
-  const EffectiveNoise noise =
-      choose_effective_noise(coefficients_, clear, engine_, options_, ensemble_, progress_, 10);
+  const EffectiveNoise noise = SteeredObjective(coefficients_, clear, engine_, options_, {})
+                                   .choose_noise(ensemble_, progress_, 10);
 
   EXPECT_GT(noise.inflation, 2);
   EXPECT_GE(noise.temperature, 1);
   const SteeredObjective objective(coefficients_, clear, engine_, options_, noise);
   EXPECT_NEAR(objective.effective_draws(ensemble_, 1), 10, 2);
   // Faint images find them as they are.
-  EXPECT_EQ(choose_effective_noise(coefficients_,
-                                   {.noise_sigma = 1, .contrast = 0.9},
-                                   engine_,
-                                   options_,
-                                   ensemble_,
-                                   progress_,
-                                   10)
+  const ImageScale faint{.noise_sigma = 1, .contrast = 0.9};
+  EXPECT_EQ(SteeredObjective(coefficients_, faint, engine_, options_, {})
+                .choose_noise(ensemble_, progress_, 10)
                 .inflation,
             1);
 }
