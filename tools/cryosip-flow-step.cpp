@@ -33,7 +33,9 @@ IntegratorOptions integrator_options(const cli::Invocation& invocation) {
   options.momentum = number_if_given("momentum");
   options.final_step_share = number_if_given("final-step-share");
   options.injection = number("injection");
-  options.weight_rate = number("weight-rate");
+  if (invocation.has("weight-rate")) {
+    options.weight_rate = number("weight-rate");
+  }
   options.min_effective_share = number("min-effective-share");
   return options;
 }
@@ -363,7 +365,7 @@ cli::Tool tool() {
        "noise added to a conformation's coordinates where its velocity is asked for; falls to 0 as "
        "a cosine over the schedule")  //
       ("weight-rate",
-       po::value<double>()->default_value(integrator.weight_rate)->value_name("L"),
+       po::value<double>()->value_name("L"),
        "mass exchange: normalised: mean change of a log weight in an early step; else rate times "
        "time step; 0: weights stay")  //
       ("min-effective-share",

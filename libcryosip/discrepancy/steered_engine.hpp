@@ -2,12 +2,12 @@
 //
 // Images are angular Fourier coefficients (PolarLayout), so that a rotation by alpha multiplies
 // those of angular frequency m by exp(i m alpha), and all angles of a pair cost one product for
-// each m and a small Fourier transform over m (THEORY 6.2).  A kernel enters as the exponent
+// each m and a small Fourier transform over m (docs/theory.md 10).  A kernel enters as the exponent
 //
 //   E_ij(alpha) = Re sum_m exp(i m alpha) sum_n conj(a_i,mn) z_j,mn + f_i . g_j + o_i + o_j,
 //
 // a Gaussian kernel exp(-|a - R z|^2 / 2) for example by o = -|.|^2 / 2, and one whose CTF differs
-// from image to image by factors beside it (THEORY 6.7): powers of the rings, say.
+// from image to image by factors beside it (docs/theory.md 11): powers of the rings, say.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +65,7 @@ struct SteeredFlops {
   double products = 0;   ///< images to correlations, and once more on the way back
   double transform = 0;  ///< correlations to exponents, and once more on the way back
   [[nodiscard]] double both_ways() const { return 2 * (products + transform); }
-  /// Both ways without symmetries and factors, THEORY 7: 8 n_r n_m 2 + 8 n_m n_alpha.
+  /// Both ways without symmetries and factors, docs/performance.md: 8 n_r n_m 2 + 8 n_m n_alpha.
   double naive = 0;
 };
 

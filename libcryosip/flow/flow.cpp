@@ -67,7 +67,7 @@ FlowResult run_flow(Ensemble& ensemble,
     FlowEvaluation evaluation =
         objective.evaluate(ensemble, integrator.points(ensemble, moment), moment);
     const Integrator::Report taken = integrator.step(ensemble, evaluation, moment);
-    if (options.integrator.weight_rate > 0) {
+    if (weight_rate_of(options.integrator) > 0) {
       evaluation.diagnostics.emplace_back("sipWeightChange", taken.weight_change);
     }
     for (const auto& [label, value] : evaluation.carried) {

@@ -55,6 +55,8 @@ struct ImageFlowOptions {
 /// contrast are kept too (values sipNoiseSigma and sipContrast), so that the next call of a
 /// schedule goes on with the same ones.  What was chosen and estimated is said through
 /// progress.note().
+/// Where no weight rate is given, weights change at a rate of 0.02 under the likelihood with
+/// unknown poses, and stay as they are otherwise.
 /// @throws Error(Usage)  options that do not fit the data: the likelihood without given poses, ...
 FlowResult flow_on_images(
     Ensemble& ensemble,

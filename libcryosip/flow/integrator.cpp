@@ -67,12 +67,16 @@ void check(const IntegratorOptions& options) {
                 "flow: expected a positive step size, momentum and velocity memory in [0, 1) and a "
                 "final step share in [0, 1]");
   }
-  if (!is_amount(options.injection) || !is_amount(options.weight_rate) ||
+  if (!is_amount(options.injection) || !is_amount(weight_rate_of(options)) ||
       !(options.min_effective_share >= 0 && options.min_effective_share <= 1)) {
     throw Error(ErrorKind::Usage,
                 "flow: expected an injection and a weight rate that are not negative and a least "
                 "effective share in [0, 1]");
   }
+}
+
+double weight_rate_of(const IntegratorOptions& options) {
+  return options.weight_rate.value_or(0);
 }
 
 double step_size_at(const IntegratorOptions& options, double fraction) {
@@ -135,7 +139,7 @@ const Eigen::MatrixXd& Integrator::points(const Ensemble& ensemble, const FlowMo
 Integrator::Report Integrator::step(Ensemble& ensemble,
                                     const FlowEvaluation& evaluation,
                                     const FlowMoment& moment) {
-  const bool exchanges = options_.weight_rate > 0;
+  const bool exchanges = weight_rate_of(options_) > 0;
   if (exchanges && evaluation.first_variation.size() != ensemble.size()) {
     throw Error(ErrorKind::Usage,
                 "flow: weights are to change, but the objective does not know its first variation");
@@ -149,7 +153,7 @@ Integrator::Report Integrator::step(Ensemble& ensemble,
   report.step_size = step_size_at(options_, moment.fraction);
   move(ensemble, evaluation.velocity, report.step_size);
   if (exchanges) {
-    const double rate = options_.weight_rate * step_share_at(options_, moment.fraction);
+    const double rate = weight_rate_of(options_) * step_share_at(options_, moment.fraction);
     report.weight_change = exchange_mass(ensemble, evaluation.first_variation, rate);
   }
   store(ensemble);
@@ -218,7 +222,7 @@ void Integrator::store(Ensemble& ensemble) const {
     flow.carry(mean_square_label(k), mean_square_(k));
   }
   flow.carry(kAveragesLabel, averages_);
-  if (options_.weight_rate > 0) {
+  if (weight_rate_of(options_) > 0) {
     flow.carry(kVariationMeanSquareLabel, variation_mean_square_);
     flow.carry(kVariationAveragesLabel, variation_averages_);
   }

@@ -41,8 +41,8 @@ struct IntegratorOptions {
   /// over the ensemble, and the weights are scaled to sum 1.  lambda_t decays as the step size
   /// does.  Normalised divides phi - <phi> by its running RMS, so that lambda is the RMS change of
   /// a log weight in one early step; else lambda is an exchange rate times tau.  >= 0; 0: weights
-  /// stay as they are.
-  double weight_rate = 0;
+  /// stay as they are.  Not given: 0, but see flow_on_images().
+  std::optional<double> weight_rate = std::nullopt;
   /// With weights that change: the effective sample size 1 / sum w^2 stays at this share of the
   /// conformations or more, in [0, 1].  See limited_weights().
   double min_effective_share = 0.5;
@@ -52,6 +52,9 @@ struct IntegratorOptions {
 double momentum_of(const IntegratorOptions& options);
 /// The share given, else 0.02; of Euler 1.
 double final_step_share_of(const IntegratorOptions& options);
+
+/// The rate given, else 0.
+double weight_rate_of(const IntegratorOptions& options);
 
 /// @throws Error(Usage) an option out of range, or one that the integrator does not have
 void check(const IntegratorOptions& options);

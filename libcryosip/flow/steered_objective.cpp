@@ -20,8 +20,7 @@ constexpr double kLeastShare = 2e-4;
 // Mean kernel values lie far below 1, down to exp(-10) or so.
 constexpr double kSpareLog = 10;
 
-// Drawings of the likelihood a step where the views are left to us: at SNR 0.1 an image of the test
-// bed of THEORY 6 finds some five of them near its own view and conformation.
+// Drawings of the likelihood a step where the views are left to us: docs/theory.md, section 11.
 constexpr std::size_t kDrawings = 6400;
 
 std::size_t views_of(const SteeredObjectiveOptions& options, Eigen::Index conformations) {
@@ -316,7 +315,7 @@ FlowEvaluation SteeredObjective::descend_likelihood(const Ensemble& ensemble,
 namespace {
 
 // A Gaussian kernel on coefficients weighted by their share of signal, and what it is once one or
-// both sides' noise has been integrated out (THEORY 6.1).
+// both sides' noise has been integrated out (docs/theory.md 5).
 struct WeightedKernel {
   Eigen::VectorXd cross;  // (size): W^2 / (h^2 + W^2 v)
   Eigen::VectorXd self;   // (size): W^2 / (h^2 + 2 W^2 v)
@@ -342,7 +341,7 @@ WeightedKernel weighted_kernel(const Eigen::VectorXd& weight,
 }
 
 // The bandwidth asked for, or the least one whose noise leaves log weights of variance 1 or less:
-// beyond that a few images' luck decides (THEORY 6.1).
+// beyond that a few images' luck decides (docs/theory.md 5).
 WeightedKernel affordable_kernel(const Eigen::VectorXd& weight,
                                  const Eigen::VectorXd& variance,
                                  double bandwidth) {
@@ -399,7 +398,8 @@ FlowEvaluation SteeredObjective::descend_mean_discrepancy(const Ensemble& ensemb
       kernel.log_ratio;
   const SteeredResult cross = engine_.evaluate(layout, left, right, steering);
 
-  // Simulated against simulated, both in the CTF of an image drawn for the first (THEORY 6.7).
+  // Simulated against simulated, both in the CTF of an image drawn for the first (docs/theory.md
+  // 11).
   std::vector<std::size_t> optics(static_cast<std::size_t>(x.cols()));
   for (std::size_t t = 0; t < optics.size(); ++t) {
     optics[t] = batch[RandomStream(options_.seed,
@@ -476,7 +476,7 @@ EffectiveNoise SteeredObjective::choose_noise(const Ensemble& ensemble,
                                               Progress& progress,
                                               double wanted_draws) const {
   constexpr double kHottest = 1e4;
-  constexpr double kWarmer = 8;
+  constexpr double kWarmer = 80;
   constexpr int kHalvings = 9;
   const ProgressStage stage(progress, "choosing the noise to work with", 2 * kHalvings);
   const Templates templates = draw_templates(ensemble, 0);

@@ -1,6 +1,6 @@
 // The flow for images whose poses are unknown: views are drawn at random, the in-plane angle and
-// the pixels' noise are integrated out, every image's own CTF is conditioned on (THEORY 6.1
-// to 6.4, 6.7).
+// the pixels' noise are integrated out, every image's own CTF is conditioned on (docs/theory.md
+// 11).
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ enum class SteeredDiscrepancy {
   /// views drawn for each conformation that every image finds several near its own.
   Likelihood,
   /// Squared MMD with a Gaussian kernel on coefficients weighted by their signal-to-noise, annealed
-  /// from coarse to fine (THEORY 6.1, 6.3).
+  /// from coarse to fine (docs/theory.md 11).
   MeanDiscrepancy,
 };
 
@@ -75,12 +75,12 @@ class SteeredObjective final : public FlowObjective {
   /// apart: mean of (sum r)^2 / sum r^2 over some images, at that temperature.  Likelihood only.
   [[nodiscard]] double effective_draws(const Ensemble& ensemble, double temperature) const;
   /// The least inflation of the noise at which an image's posterior spreads over at least
-  /// wanted_draws drawings, and the temperature at which it spreads over eight times as many; both
+  /// wanted_draws drawings, and the temperature at which it spreads over eighty times as many; both
   /// at least 1.  The spread is measured on the ensemble as it is.  The objective's own noise does
   /// not count.
   [[nodiscard]] EffectiveNoise choose_noise(const Ensemble& ensemble,
                                             Progress& progress,
-                                            double wanted_draws = 24) const;
+                                            double wanted_draws = 12) const;
 
  private:
   struct Templates;

@@ -83,7 +83,7 @@ class RigidModel final : public AtomicModel {
   Atoms atoms_;
 };
 
-/// The paper's nanocluster (section 4.2; THEORY 8.2): theta = (width, height), four atoms at
+/// The paper's nanocluster (section 4.2): theta = (width, height), four atoms at
 /// (+-width/2, +-height/2, 0), seen along z, an image of 32 x 32 pixels over [-2, 2)^2 (pixel
 /// (16, 16) is the origin), I(u) = sum_atoms exp(-|u - a|^2 / 2 s^2) with s = 0.2.  Lengths are in
 /// the paper's units, which stand where other models have angstrom.

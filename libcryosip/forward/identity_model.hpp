@@ -1,4 +1,4 @@
-// The paper's one-dimensional system (section 4.1; THEORY 8.1): an image is one pixel, whose
+// The paper's one-dimensional system (section 4.1): an image is one pixel, whose
 // noise-free value is the coordinate.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The image basis in which an in-plane rotation is a phase (THEORY 6.2): angular Fourier
+// The image basis in which an in-plane rotation is a phase (docs/theory.md 10): angular Fourier
 // coefficients on rings of the image's Fourier transform.
 #pragma once
 

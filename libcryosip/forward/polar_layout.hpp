@@ -1,4 +1,4 @@
-// How an image's angular Fourier coefficients lie in a real vector (THEORY 6.2).
+// How an image's angular Fourier coefficients lie in a real vector (docs/theory.md 10).
 #pragma once
 
 #include <string>

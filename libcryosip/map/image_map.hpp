@@ -1,6 +1,6 @@
 // Maximum a posteriori with K structures on a data set: first make the distribution discrete, then
-// optimise (paper section 3.1; THEORY 5), as a K-class refinement does.  The baseline of the flow,
-// in the same coordinates.
+// optimise (paper section 3.1; docs/theory.md 7), as a K-class refinement does.  The baseline of
+// the flow, in the same coordinates.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // What K structures make of the images: minus the mean log likelihood and the regulariser of paper
-// section 3.1, equation 22 (THEORY 5), with its exact gradient.
+// section 3.1, equation 22 (docs/theory.md 7), with its exact gradient.
 #pragma once
 
 #include <cstddef>

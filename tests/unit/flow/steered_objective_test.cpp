@@ -172,7 +172,7 @@ TEST_F(SteeredObjectives, MeanDiscrepancyIsTheFormulaAndItsVelocityTheDescentOfI
   for (Eigen::Index i = 0; i < 3; ++i) {
     x.col(i) = c * drawn(ensemble_.coordinates.col(i), static_cast<std::size_t>(i));
   }
-  // THEORY 6.1: W^2 = S / (S + v), sum of W^2 S = 1; noise integrated out, prefactors exact.
+  // docs/theory.md 5: W^2 = S / (S + v), sum of W^2 S = 1; noise integrated out, prefactors exact.
   Eigen::VectorXd mean_transfer = Eigen::VectorXd::Zero(model_->size());
   for (const std::size_t j : all_) {
     mean_transfer += transfer(j) / static_cast<double>(all_.size());

@@ -34,7 +34,7 @@ TEST(IdentityModel, RefusesMorePixelsAndACtf) {
 
 const Eigen::Vector2d kTall(1.0, 1.8);
 
-// THEORY 8.2: I(u) = sum over (+-w/2, +-h/2) of exp(-|u - a|^2 / 2 s^2).
+// Paper section 4.2: I(u) = sum over (+-w/2, +-h/2) of exp(-|u - a|^2 / 2 s^2).
 Eigen::VectorXd formula(const Eigen::Vector2d& size) {
   constexpr int kBox = 32;
   Eigen::VectorXd image(kBox * kBox);

@@ -34,7 +34,7 @@ Ensemble points(const std::vector<double>& coordinates) {
   return ensemble;
 }
 
-// THEORY 8.1, its wells of unequal weight: an image is one number.
+// paper section 4.1, its wells of unequal weight: an image is one number.
 class OneDimensionalMap : public ::testing::Test {
  protected:
   OneDimensionalMap() {
