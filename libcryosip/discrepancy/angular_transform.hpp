@@ -123,9 +123,10 @@ class AngularTransform {
       for (std::size_t k = 0; k < angles_ / 8; ++k) {
         const EighthSums eighth(sums, angles_, k, lane);
         for (const Exponents& at : {exponents(eighth.near()), exponents(eighth.far())}) {
-          so_far = greater_lanes(so_far,
-                                 greater_lanes(greater_lanes(at.straight, at.reversed),
-                                               greater_lanes(at.mirrored, at.opposite)));
+          // In this order what is no number is kept.
+          so_far = greater_lanes(greater_lanes(greater_lanes(at.straight, at.reversed),
+                                               greater_lanes(at.mirrored, at.opposite)),
+                                 so_far);
         }
       }
       store_lanes(so_far, largest + lane);

@@ -42,7 +42,7 @@ constexpr Size kTiles = 64;      // tiles whose sums are held at a time
 constexpr float kNowhere = -1e30F;
 
 // A bound is tried on so many right images, and dropped for the rest of the segment unless it lets
-// fewer pass than pays for it: it costs a fortieth of a pair, or a sixth.
+// fewer pass than pays for it: it costs a fortieth of a pair, or a quarter.
 constexpr Size kTrial = 64;
 constexpr double kNormsPay = 0.95;
 constexpr double kLowFrequenciesPay = 0.75;
