@@ -3,7 +3,6 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <limits>
 
 #include "benchmarks/molecule.hpp"
 #include "benchmarks/rates.hpp"
@@ -67,52 +66,50 @@ struct Problem {
   SteeredOperand observed;
 };
 
-void evaluate(benchmark::State& state,
-              const Problem& problem,
-              const SteeredOptions& options,
-              bool report_flops) {
+SteeredResult evaluate(benchmark::State& state,
+                       const Problem& problem,
+                       const SteeredOptions& options) {
   const ThreadLimit limit(threads_of(state));
-  SteeredWork work;
+  SteeredResult result;
   for ([[maybe_unused]] const auto _ : state) {
-    work = BlockedSteeredEngine()
-               .evaluate(problem.layout, problem.simulated, problem.observed, options)
-               .work;
+    result = BlockedSteeredEngine().evaluate(
+        problem.layout, problem.simulated, problem.observed, options);
   }
-  const auto percent = [&](std::int64_t pairs) {
-    return 100 * static_cast<double>(pairs) / static_cast<double>(work.asked);
-  };
-  std::string unit = "pairs";
-  const std::int64_t skipped = work.skipped_by_norms + work.skipped_by_low_frequencies;
-  if (skipped > 0) {
-    std::array<char, 80> text{};
-    static_cast<void>(std::snprintf(text.data(),
-                                    text.size(),
-                                    "pairs; %.0f %% skipped by norms %.0f %% by low m",
-                                    percent(work.skipped_by_norms),
-                                    percent(work.skipped_by_low_frequencies)));
-    unit = text.data();
-  }
-  report(state,
-         {.flops = report_flops ? work.useful_flops : 0,
-          .items = static_cast<double>(work.asked),
-          .unit = unit});
+  return result;
 }
 
-constexpr double kNothing = -std::numeric_limits<double>::infinity();
-
+void evaluate_all(benchmark::State& state, const Problem& problem) {
+  const SteeredWork work = evaluate(state, problem, {.angles = 72}).work;
+  report(state,
+         {.flops = work.useful_flops, .items = static_cast<double>(work.asked), .unit = "pairs"});
+}
 void steered_pairs(benchmark::State& state) {
-  evaluate(state, Problem(0.1, 0), {.angles = 72, .negligible_log = kNothing}, true);
+  evaluate_all(state, Problem(0.1, 0));
 }
 void steered_pairs_with_factors(benchmark::State& state) {
-  evaluate(state, Problem(0.1, 20), {.angles = 72, .negligible_log = kNothing}, true);
+  evaluate_all(state, Problem(0.1, 20));
 }
 BENCHMARK(steered_pairs)->Apply(on_one_thread_and_all);
 BENCHMARK(steered_pairs_with_factors)->Apply(on_one_thread_and_all);
 
-// The same pairs as steered_pairs where those below exp(-10) may be left out; h in thousandths.
+// The same where pairs below exp(-10) may be left out; h in thousandths.
 void steered_pairs_pruned(benchmark::State& state) {
-  const double bandwidth = static_cast<double>(state.range(1)) / 1000;
-  evaluate(state, Problem(bandwidth, 0), {.angles = 72, .negligible_log = -10}, false);
+  const Problem problem(static_cast<double>(state.range(1)) / 1000, 0);
+  const SteeredResult some = evaluate(state, problem, {.angles = 72, .negligible_log = -10});
+  const SteeredResult all = BlockedSteeredEngine().evaluate(
+      problem.layout, problem.simulated, problem.observed, {.angles = 72});
+  const auto percent = [&](std::int64_t pairs) {
+    return 100 * static_cast<double>(pairs) / static_cast<double>(some.work.asked);
+  };
+  std::array<char, 100> unit{};
+  static_cast<void>(std::snprintf(
+      unit.data(),
+      unit.size(),
+      "pairs; left out by norms %.0f %% by low m %.0f %%; gradient %.0e off",
+      percent(some.work.skipped_by_norms),
+      percent(some.work.skipped_by_low_frequencies),
+      (some.images_gradient - all.images_gradient).norm() / all.images_gradient.norm()));
+  report(state, {.items = static_cast<double>(some.work.asked), .unit = unit.data()});
 }
 BENCHMARK(steered_pairs_pruned)
     ->ArgNames({"threads", "h"})

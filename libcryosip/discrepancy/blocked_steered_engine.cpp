@@ -536,7 +536,7 @@ class TileTask {
     const Packing& packing = plan_.packing;
     multiply_into_bounds(packing.norms(plan_.low), packing.bound());
     correlate(plan_.low);
-    alignas(sizeof(FloatLanes)) std::array<float, kGroup> largest;
+    alignas(sizeof(FloatLanes)) std::array<float, kGroup> largest{};
     for (Size group = 0; group < groups(); ++group) {
       plan_.transform.forward_low(correlations_.data() + group * block_.group_stride, sums_.data());
       plan_.transform.largest(sums_.data(), largest.data());
