@@ -123,9 +123,10 @@ class AngularTransform {
       for (std::size_t k = 0; k < angles_ / 8; ++k) {
         const EighthSums eighth(sums, angles_, k, lane);
         for (const Exponents& at : {exponents(eighth.near()), exponents(eighth.far())}) {
-          so_far = greater_lanes(so_far,
-                                 greater_lanes(greater_lanes(at.straight, at.reversed),
-                                               greater_lanes(at.mirrored, at.opposite)));
+          // In this order what is no number is kept.
+          so_far = greater_lanes(greater_lanes(greater_lanes(at.straight, at.reversed),
+                                               greater_lanes(at.mirrored, at.opposite)),
+                                 so_far);
         }
       }
       store_lanes(so_far, largest + lane);
@@ -168,18 +169,18 @@ class AngularTransform {
   };
   // Cosine or sine terms of the frequencies m = 0 or 2 modulo 4, or of the odd ones.
   struct Part {
-    std::size_t row;  // of its first frequency
-    std::size_t sum;  // row of its first sum
-    std::size_t low_frequencies;
+    std::size_t row = 0;  // of its first frequency
+    std::size_t sum = 0;  // row of its first sum
+    std::size_t low_frequencies = 0;
     Table forward;   // (sums, frequencies)
     Table backward;  // (frequencies, sums)
   };
   // Sums of even and odd m at an angle of the first quarter.
   struct QuarterSums {
-    FloatLanes cos_even;
-    FloatLanes cos_odd;
-    FloatLanes sin_even;
-    FloatLanes sin_odd;
+    FloatLanes cos_even{};
+    FloatLanes cos_odd{};
+    FloatLanes sin_even{};
+    FloatLanes sin_odd{};
   };
   // Sums of m = 0 and 2 modulo 4 at an angle alpha of the first eighth; those of odd m there and at
   // pi/2 - alpha.
@@ -208,14 +209,14 @@ class AngularTransform {
       return {cos0 - cos2, cos_odd_far, sin2 - sin0, sin_odd_far};
     }
 
-    FloatLanes cos0;
-    FloatLanes cos2;
-    FloatLanes cos_odd;
-    FloatLanes cos_odd_far;
-    FloatLanes sin0;
-    FloatLanes sin2;
-    FloatLanes sin_odd;
-    FloatLanes sin_odd_far;
+    FloatLanes cos0{};
+    FloatLanes cos2{};
+    FloatLanes cos_odd{};
+    FloatLanes cos_odd_far{};
+    FloatLanes sin0{};
+    FloatLanes sin2{};
+    FloatLanes sin_odd{};
+    FloatLanes sin_odd_far{};
 
    private:
     // The order of the parts.
@@ -269,7 +270,7 @@ class AngularTransform {
       for (std::size_t lane = 0; lane < Pairs; lane += kAcross * kFloatLanes) {
         std::array<std::array<FloatLanes, kAcross>, kCount> sums{};
         for (std::size_t k = 0; k < depth; ++k) {
-          std::array<FloatLanes, kAcross> numbers;
+          std::array<FloatLanes, kAcross> numbers{};
           for (std::size_t v = 0; v < kAcross; ++v) {
             numbers[v] = load_lanes(from + k * Pairs + lane + v * kFloatLanes);
           }

@@ -42,7 +42,7 @@ constexpr Size kTiles = 64;      // tiles whose sums are held at a time
 constexpr float kNowhere = -1e30F;
 
 // A bound is tried on so many right images, and dropped for the rest of the segment unless it lets
-// fewer pass than pays for it: it costs a fortieth of a pair, or a sixth.
+// fewer pass than pays for it: it costs a fortieth of a pair, or a quarter.
 constexpr Size kTrial = 64;
 constexpr double kNormsPay = 0.95;
 constexpr double kLowFrequenciesPay = 0.75;
@@ -536,7 +536,7 @@ class TileTask {
     const Packing& packing = plan_.packing;
     multiply_into_bounds(packing.norms(plan_.low), packing.bound());
     correlate(plan_.low);
-    alignas(sizeof(FloatLanes)) std::array<float, kGroup> largest;
+    alignas(sizeof(FloatLanes)) std::array<float, kGroup> largest{};
     for (Size group = 0; group < groups(); ++group) {
       plan_.transform.forward_low(correlations_.data() + group * block_.group_stride, sums_.data());
       plan_.transform.largest(sums_.data(), largest.data());

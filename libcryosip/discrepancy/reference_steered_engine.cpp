@@ -39,7 +39,7 @@ void check_steered_shapes(const PolarLayout& layout,
 
 SteeredFlops::SteeredFlops(const PolarLayout& layout, Eigen::Index factors, int angles) {
   const auto frequencies = static_cast<double>(layout.angular_frequencies());
-  const double size = static_cast<double>(layout.size());
+  const auto size = static_cast<double>(layout.size());
   // Real and imaginary parts of a correlation take two multiply-adds for each real coefficient;
   // of m = 0 only the real part is needed.
   const double zero = 2 * static_cast<double>(layout.count(0));
