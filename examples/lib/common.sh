@@ -56,10 +56,14 @@ coordinates() {
   columns "$1" _sipWeight $(seq -f _sipCoordinate%g 1 "$2")
 }
 
-# metric EVALUATION NAME COORDINATE [COLUMN]: one number of a table of cryosip-evaluate.
+# metric EVALUATION NAME COORDINATE [LABEL...]: a row of a table of cryosip-evaluate, by default _sipFinal.
 metric() {
-  columns "$1" _sipMetric _sipCoordinate "${4:-_sipFinal}" |
-    awk -v name="$2" -v coordinate="$3" '$1 == name && $2 == coordinate { print $3 }'
+  evaluation=$1 name=$2 coordinate=$3
+  shift 3
+  [ $# -gt 0 ] || set -- _sipFinal
+  columns "$evaluation" _sipMetric _sipCoordinate "$@" |
+    awk -v OFS='\t' -v name="$name" -v coordinate="$coordinate" '
+      $1 == name && $2 == coordinate { sub(/^[^\t]*\t[^\t]*\t/, ""); print }'
 }
 
 # median: of the numbers on standard input, one a line.
@@ -99,6 +103,19 @@ pixels() {
     }'
 }
 
+# strip STACK.mrcs COUNT: the first COUNT images side by side, for gnuplot's "with image": column, row
+# and value of every pixel, NaN in the gaps between images, a tenth of their width.
+strip() {
+  pixels "$1" "$2" | awk -v OFS='\t' '
+    { value[$1, $2, $3] = $4; count = $1 + 1; if ($2 >= width) width = $2 + 1; if ($3 >= height) height = $3 + 1 }
+    END {
+      pitch = int(1.1 * width)
+      for (y = 0; y < height; ++y)
+        for (x = 0; x < count * pitch - pitch + width; ++x)
+          print x, y, x % pitch < width ? value[int(x / pitch), x % pitch, y] : "NaN"
+    }'
+}
+
 # figure NAME [VARIABLE=NUMBER_OR_'TEXT'...]: draws NAME.gp of the example as NAME.svg and NAME.png.
 figure() {
   name=$1
@@ -112,5 +129,7 @@ figure() {
   for kind in svg png; do
     gnuplot -e "name = '$name'; kind = '$kind'; $settings" "$lib/style.gp" "$here/$name.gp"
   done
+  # Browsers would smooth the pixels of images.
+  sed 's/<image /&style="image-rendering: pixelated" /' "$name.svg" >"$name.tmp" && mv "$name.tmp" "$name.svg"
   say "$out/$name.svg, .png"
 }
