@@ -1,16 +1,13 @@
 #include "libcryosip/flow/image_flow.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
 
 #include "formats/error.hpp"
-#include "libcryosip/dataset/background.hpp"
+#include "libcryosip/flow/image_scale.hpp"
 
 namespace cryosip {
 namespace {
 
-constexpr const char* kNoiseLabel = "sipNoiseSigma";
 constexpr const char* kTemperatureLabel = "sipInitialTemperature";
 
 struct Choice {
@@ -34,16 +31,6 @@ Choice choose(const ImageFlowOptions& options, const ImageSet& images) {
   return choice;
 }
 
-std::string shown(double value) {
-  // Four digits are enough for a note.
-  std::string text = std::to_string(value);
-  const double magnitude = std::abs(value);
-  if (magnitude < 1e-3 || magnitude >= 1e6) {
-    text = formats::format_number(value);
-  }
-  return text;
-}
-
 // Everything a data set's flow is made of, in the order in which it depends on each other.
 class ImageFlow {
  public:
@@ -51,17 +38,11 @@ class ImageFlow {
             const ImageSet& images,
             const ImageFlowOptions& options,
             Progress& progress)
-      : images_(images),
-        options_(options),
+      : options_(options),
         choice_(choose(options, images)),
-        // A built-in model's images are what they are by definition.
-        given_contrast_(options.contrast || model.has_views() ? options.contrast : 1),
+        given_contrast_(known_contrast(model, options.contrast)),
         model_(model.image_model(images.grid(), options.resolution_angstrom, options.imaging)) {
-    progress.note(std::to_string(images.size()) + " images of " +
-                  std::to_string(images.grid().box) + " pixels at " +
-                  shown(images.grid().pixel_size_angstrom) + " angstrom, compared to " +
-                  shown(model_->basis().resolution_angstrom()) + " angstrom" +
-                  (images.has_ctf() ? ", with CTF" : ", without CTF"));
+    progress.note(describe(images, *model_));
     coefficients_ = std::make_unique<ImageCoefficients>(images, *model_, progress);
 
     likelihood_ = options.likelihood;
@@ -82,7 +63,7 @@ class ImageFlow {
                  const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
     const bool goes_on =
         schedule_under_way(ensemble, is_likelihood() ? describe(likelihood_) : describe(pairs_));
-    const ImageScale scale = image_scale(ensemble, goes_on, progress);
+    const ImageScale scale = scale_of_images(ensemble, goes_on, progress);
     const double temperature =
         is_likelihood() ? initial_temperature(ensemble, goes_on, scale, progress) : 1;
     const BlockedPairEngine engine;
@@ -123,41 +104,22 @@ class ImageFlow {
     return chosen;
   }
 
-  ImageScale image_scale(const Ensemble& ensemble, bool goes_on, Progress& progress) {
-    ImageScale scale;
-    scale.refine_contrast = !given_contrast_;
+  ImageScale scale_of_images(const Ensemble& ensemble, bool goes_on, Progress& progress) {
     const auto known = [&](const std::optional<double>& given, const char* label) {
       return given ? given : (goes_on ? ensemble.flow.carried(label) : std::nullopt);
     };
-    const auto say = [&](const char* what, double value, bool estimated) {
-      progress.note(std::string(what) + ": " + shown(value) +
-                    (estimated ? " (estimated)" : " (given)"));
-    };
-    const std::optional<double> noise = known(options_.noise_sigma, kNoiseLabel);
-    scale.noise_sigma = noise ? *noise : estimate_noise_sigma(images_);
-    say("noise sigma of a pixel", scale.noise_sigma, !noise);
-    if (!noise && !(scale.noise_sigma > 0)) {
-      throw Error(ErrorKind::Input,
-                  images_.table().source +
-                      ": the images have no noise outside the particles' circle; give its sigma");
-    }
-    const std::optional<double> contrast = known(given_contrast_, kContrastLabel);
-    scale.contrast =
-        contrast ? *contrast
-        : is_likelihood()
-            ? estimate_contrast_at_given_poses(*coefficients_, ensemble, progress)
-            : estimate_contrast_from_energy(
-                  *coefficients_, ensemble, choice_.poses, scale.noise_sigma, options_.seed);
-    say("contrast of the drawings in the images", scale.contrast, !contrast);
-    if (scale.contrast < 0) {
-      progress.warn(
-          "the contrast is negative: molecules are darker than the background, where RELION wants "
-          "them brighter, or poses and model do not belong to the images");
-    }
+    ImageScale scale = image_scale(
+        *coefficients_,
+        ensemble,
+        {known(options_.noise_sigma, kNoiseLabel), known(given_contrast_, kContrastLabel)},
+        is_likelihood() ? ContrastEstimate::AtGivenPoses : ContrastEstimate::FromEnergy,
+        choice_.poses,
+        options_.seed,
+        progress);
+    scale.refine_contrast = !given_contrast_;
     return scale;
   }
 
-  const ImageSet& images_;
   const ImageFlowOptions& options_;
   Choice choice_;
   std::optional<double> given_contrast_;

@@ -11,6 +11,7 @@
 
 #include "libcryosip/core/progress.hpp"
 #include "libcryosip/dataset/image_coefficients.hpp"
+#include "libcryosip/flow/image_scale.hpp"
 #include "libcryosip/flow/nuisance_law.hpp"
 #include "libcryosip/flow/objective.hpp"
 
@@ -25,18 +26,6 @@ struct LikelihoodOptions {
   double negligible_responsibility = 1e-4;
   std::uint64_t seed = 1;
 };
-
-/// What the images' values mean.
-struct ImageScale {
-  double noise_sigma = 1;  ///< of a pixel; > 0
-  double contrast = 1;     ///< image = contrast * drawing + noise; negative for dark molecules
-  /// Follow the contrast as the ensemble moves: each step's maximum-likelihood contrast given the
-  /// ensemble (one EM step at temperature 1), averaged over some ten steps.
-  bool refine_contrast = false;
-};
-
-/// Where an ensemble's file keeps it: FlowProgress::values.
-inline constexpr const char* kContrastLabel = "sipContrast";
 
 /// The objective's name and parameters, as FlowObjective::description() gives them.
 std::string describe(const LikelihoodOptions& options);

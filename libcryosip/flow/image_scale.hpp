@@ -1,0 +1,65 @@
+// What the values of a data set's images mean: how large the noise is, how strong the drawings are.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "libcryosip/core/progress.hpp"
+#include "libcryosip/dataset/image_coefficients.hpp"
+#include "libcryosip/flow/nuisance_law.hpp"
+#include "libcryosip/forward/conformation_model.hpp"
+#include "libcryosip/structure/ensemble.hpp"
+
+namespace cryosip {
+
+struct ImageScale {
+  double noise_sigma = 1;  ///< of a pixel; > 0
+  double contrast = 1;     ///< image = contrast * drawing + noise; negative for dark molecules
+  /// Follow the contrast as the ensemble moves: each step's maximum-likelihood contrast given the
+  /// ensemble (one EM step at temperature 1), averaged over some ten steps.
+  bool refine_contrast = false;
+};
+
+/// Where an ensemble's file keeps it: FlowProgress::values.
+inline constexpr const char* kNoiseLabel = "sipNoiseSigma";
+inline constexpr const char* kContrastLabel = "sipContrast";
+
+/// What the caller knows; the rest is estimated.
+struct KnownScale {
+  std::optional<double> noise_sigma;
+  std::optional<double> contrast;
+};
+
+/// How a contrast that is not known is estimated.
+enum class ContrastEstimate {
+  AtGivenPoses,  ///< estimate_contrast_at_given_poses()
+  FromEnergy,    ///< estimate_contrast_from_energy()
+};
+
+/// The caller's contrast, else 1 for a model without views, whose images are what they are by
+/// definition; nothing where it is to be estimated.
+std::optional<double> known_contrast(const ConformationModel& model,
+                                     const std::optional<double>& given);
+
+/// Noise sigma, measured outside the particles' circle, and contrast, against the ensemble, where
+/// they are not known.  Both are said through progress.note(), a negative contrast is warned of.
+/// @param poses, seed  of ContrastEstimate::FromEnergy
+/// @throws Error(Input)      images without noise, and no sigma known
+/// @throws Error(Numerical)  see the two estimates
+ImageScale image_scale(const ImageCoefficients& images,
+                       const Ensemble& ensemble,
+                       const KnownScale& known,
+                       ContrastEstimate estimate,
+                       PoseLaw poses,
+                       std::uint64_t seed,
+                       Progress& progress);
+
+/// For a note: "2000 images of 48 pixels at 3.000000 angstrom, compared to 6.000000 angstrom, with
+/// CTF".
+std::string describe(const ImageSet& images, const ImageModel& model);
+
+/// For a note: four digits at least, no more than it takes.
+std::string shown(double value);
+
+}  // namespace cryosip
