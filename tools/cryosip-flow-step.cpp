@@ -18,6 +18,26 @@ namespace {
 constexpr std::int64_t kDefaultSteps = 150;
 constexpr auto kCheckpointEvery = std::chrono::minutes(5);
 
+IntegratorOptions integrator_options(const cli::Invocation& invocation) {
+  const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
+  const auto number_if_given = [&](const char* name) {
+    return invocation.has(name) ? std::optional(number(name)) : std::nullopt;
+  };
+  IntegratorOptions options;
+  options.kind = cli::word_option<IntegratorKind>(invocation,
+                                                  "integrator",
+                                                  {{"normalised", IntegratorKind::Normalised},
+                                                   {"momentum", IntegratorKind::Momentum},
+                                                   {"euler", IntegratorKind::Euler}});
+  options.step_size = number("step-size");
+  options.momentum = number_if_given("momentum");
+  options.final_step_share = number_if_given("final-step-share");
+  options.injection = number("injection");
+  options.weight_rate = number("weight-rate");
+  options.min_effective_share = number("min-effective-share");
+  return options;
+}
+
 ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble& ensemble) {
   const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
   ImageFlowOptions options;
@@ -52,10 +72,7 @@ ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble&
     const std::int64_t left = ensemble.flow.schedule_end - ensemble.flow.step;
     options.flow.steps = left > 0 ? left : kDefaultSteps;
   }
-  options.flow.integrator.step_size = number("step-size");
-  options.flow.integrator.momentum = number("momentum");
-  options.flow.integrator.normalise = !invocation.has("plain-steps");
-  options.flow.integrator.final_step_share = number("final-step-share");
+  options.flow.integrator = integrator_options(invocation);
   // Another seed than the ensemble's own only where one is asked for.
   options.seed = invocation.options["seed"].defaulted() ? ensemble.seed : invocation.seed;
   return options;
@@ -140,6 +157,8 @@ cli::Tool tool() {
   namespace po = cli::po;
   const ImageFlowOptions defaults;
   const IntegratorOptions& integrator = defaults.flow.integrator;
+  const IntegratorOptions euler{.kind = IntegratorKind::Euler};
+  const auto shown = [](double value) { return formats::format_number(value); };
   cli::Tool tool;
   tool.name = "cryosip-flow-step";
   tool.summary = "move an ensemble towards the distribution behind the images";
@@ -218,19 +237,38 @@ cli::Tool tool() {
        "share of the schedule over which temperature or bandwidth changes");
   po::options_description pace("Pace");
   pace.add_options()  //
+      ("integrator",
+       po::value<std::string>()->default_value("normalised")->value_name("WORD"),
+       "euler: the velocity times the step size, as in Algorithm 1 of the paper; momentum: along a "
+       "running mean of velocities; normalised: the same, each coordinate divided by its running "
+       "RMS velocity")  //
       ("step-size",
        po::value<double>()->default_value(integrator.step_size)->value_name("TAU"),
-       "mean move of a coordinate in an early step (with --plain-steps: the time step)")  //
+       "normalised: mean move of a coordinate in an early step; else the time step")  //
       ("schedule-steps",
        po::value<std::int64_t>()->default_value(defaults.flow.schedule_steps)->value_name("T"),
        "length of the schedule that begins; 0: that of --steps")  //
       ("momentum",
-       po::value<double>()->default_value(integrator.momentum)->value_name("F"),
-       "share of the last direction kept; 0: plain forward Euler")  //
+       po::value<double>()->value_name("F"),
+       ("share of the last direction kept; by default " + shown(momentum_of(integrator)) +
+        "; euler has none")
+           .c_str())  //
       ("final-step-share",
-       po::value<double>()->default_value(integrator.final_step_share)->value_name("F"),
-       "cosine decay of the step down to this share; 1: no decay")  //
-      ("plain-steps", "follow the velocity as it is, not divided by its running RMS");
+       po::value<double>()->value_name("F"),
+       ("cosine decay of the step down to this share, 1: no decay; by default " +
+        shown(final_step_share_of(integrator)) + ", of euler " + shown(final_step_share_of(euler)))
+           .c_str())  //
+      ("injection",
+       po::value<double>()->default_value(integrator.injection)->value_name("BETA"),
+       "noise added to a conformation's coordinates where its velocity is asked for; falls to 0 as "
+       "a cosine over the schedule")  //
+      ("weight-rate",
+       po::value<double>()->default_value(integrator.weight_rate)->value_name("L"),
+       "mass exchange: normalised: mean change of a log weight in an early step; else rate times "
+       "time step; 0: weights stay")  //
+      ("min-effective-share",
+       po::value<double>()->default_value(integrator.min_effective_share)->value_name("F"),
+       "with mass exchange: least effective sample size, as a share of the conformations");
   for (const po::options_description& group :
        {cli::data_option_group(), meaning, objective, pace, cli::imaging_option_group()}) {
     tool.groups.push_back(group);

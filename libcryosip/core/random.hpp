@@ -18,10 +18,11 @@ enum class StreamPurpose : std::uint32_t {
   Optics = 3,        ///< image i's CTF
   PixelNoise = 4,    ///< image i's noise
   InitialEnsemble = 5,
-  FlowPose = 6,     ///< (step, conformation)
-  FlowOptics = 7,   ///< (step, conformation)
-  FlowBatch = 8,    ///< (step): which images
-  TruthLayout = 9,  ///< (component, coordinate) of a mixture laid out as points
+  FlowPose = 6,        ///< (step, conformation)
+  FlowOptics = 7,      ///< (step, conformation)
+  FlowBatch = 8,       ///< (step): which images
+  TruthLayout = 9,     ///< (component, coordinate) of a mixture laid out as points
+  FlowInjection = 11,  ///< (step, conformation): where a velocity is asked for
   Test = 100,
 };
 

@@ -1,33 +1,23 @@
-// The Wasserstein gradient flow: Algorithm 1 of the paper, with momentum, per-coordinate step sizes
-// and decay as options.
+// The Wasserstein gradient flow: Algorithm 1 of the paper, and what it gains from other
+// integrators.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 
 #include "libcryosip/core/progress.hpp"
+#include "libcryosip/flow/integrator.hpp"
 #include "libcryosip/flow/objective.hpp"
 #include "libcryosip/structure/ensemble.hpp"
 
 namespace cryosip {
 
-struct IntegratorOptions {
-  /// tau. With normalised steps: the root mean square move of a coordinate in one early step;
-  /// without: the time step of the paper's forward Euler.
-  double step_size = 0.06;
-  double momentum = 0.9;  ///< share of the last direction that is kept; 0 is plain forward Euler
-  /// Divide each coordinate's velocity by its running root mean square over the ensemble.
-  bool normalise = true;
-  double velocity_memory = 0.95;  ///< of that running mean square
-  /// Cosine decay of the step to this share of step_size at the schedule's end; 1: no decay.
-  double final_step_share = 0.02;
-};
-
 struct FlowOptions {
   std::int64_t steps = 150;  ///< to do in this call; >= 0
   /// Length of a new schedule; 0: as many as steps.  A schedule that is under way keeps its own.
   std::int64_t schedule_steps = 0;
-  IntegratorOptions integrator;
+  IntegratorOptions integrator = {};
+  std::uint64_t seed = 1;  ///< of the noise that the integrator injects
 };
 
 /// One line of the log.
@@ -37,6 +27,7 @@ struct FlowRecord {
   double step_size = 0;
   double effective_sample_size = 0;  ///< 1 / sum of squared weights
   double velocity_rms = 0;           ///< of all coordinates
+  /// The objective's, and with weights that change sipWeightChange, see Integrator::Report.
   std::vector<std::pair<std::string, double>> diagnostics;
 };
 
@@ -51,14 +42,15 @@ struct FlowResult {
 };
 
 /// Runs the flow on the ensemble in place.  All that the next call needs to go on with the same
-/// bits (step, schedule, momentum, running velocities) is kept in Ensemble::flow: three calls of
+/// bits (step, schedule, momentum, running mean squares) is kept in Ensemble::flow: three calls of
 /// 100 steps on a schedule of 300 equal one call of 300.
 ///
 /// A schedule goes on when one is under way for the same objective; otherwise a new one begins,
-/// with momentum and running velocities at zero.  Steps beyond a schedule's end are not taken.
+/// with momentum and running mean squares at zero.  Steps beyond a schedule's end are not taken.
 /// @param after_step  called after every step, e.g. for the log and for checkpoints
-/// @throws Error(Usage)      an option out of range, an empty ensemble
-/// @throws Error(Numerical)  a velocity that is not finite
+/// @throws Error(Usage)      an option out of range, an empty ensemble, weights that are to change
+///                           under an objective without first variation
+/// @throws Error(Numerical)  a velocity or first variation that is not finite
 FlowResult run_flow(Ensemble& ensemble,
                     FlowObjective& objective,
                     const FlowOptions& options,

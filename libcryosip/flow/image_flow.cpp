@@ -75,13 +75,15 @@ class ImageFlow {
       objective = std::make_unique<PairObjective>(*coefficients_, scale, engine, pairs_);
     }
     progress.note("objective: " + objective->description());
-    begin_schedule(ensemble, *objective, options_.flow);
+    FlowOptions flow = options_.flow;
+    flow.seed = options_.seed;
+    begin_schedule(ensemble, *objective, flow);
     ensemble.flow.carry(kNoiseLabel, scale.noise_sigma);
     ensemble.flow.carry(kContrastLabel, scale.contrast);
     if (is_likelihood()) {
       ensemble.flow.carry(kTemperatureLabel, temperature);
     }
-    return run_flow(ensemble, *objective, options_.flow, progress, after_step);
+    return run_flow(ensemble, *objective, flow, progress, after_step);
   }
 
  private:

@@ -105,6 +105,73 @@ TEST_F(Objectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
   }
 }
 
+TEST_F(Objectives, LikelihoodsFirstVariationIsItsSlopeByTheWeights) {
+  LikelihoodOptions options;
+  options.images_per_step = images_->size();
+  LikelihoodObjective objective(coefficients_, scale_, options, 1);
+  const Eigen::VectorXd variation =
+      objective.evaluate(ensemble_, ensemble_.coordinates, {}).first_variation;
+
+  // Mass that goes from one conformation to another leaves the sum of weights at 1.
+  constexpr double kMass = 1e-3;
+  const auto value = [&](double mass) {
+    Ensemble moved = ensemble_;
+    moved.weights(0) += mass;
+    moved.weights(3) -= mass;
+    return objective.evaluate(moved, moved.coordinates, {}).objective;
+  };
+  const double slope = (value(kMass) - value(-kMass)) / (2 * kMass);
+  EXPECT_NEAR(variation(0) - variation(3), slope, 1e-3 * std::abs(slope));
+  // Its mean over the ensemble is that of minus a posterior's sum.
+  EXPECT_NEAR(variation.dot(ensemble_.weights), -1, 1e-12);
+}
+
+TEST_F(Objectives, LikelihoodsVelocityElsewhereIsTheDescentOfItsFirstVariation) {
+  LikelihoodOptions options;
+  options.images_per_step = images_->size();
+  options.initial_temperature = 3;
+  options.negligible_responsibility = 0;
+  LikelihoodObjective objective(coefficients_, scale_, options, 3);
+  Eigen::MatrixXd points = ensemble_.coordinates;
+  points.array() += 0.1;
+  points(0, 2) -= 0.3;
+  // -mean_j p(y_j|z)/p(y_j), p of the ensemble, which stays where it is; in double precision.
+  const auto variation = [&](const Eigen::VectorXd& point) {
+    const auto fit = [&](const Eigen::VectorXd& coordinates, std::size_t j) {
+      const Eigen::VectorXd y = observed(j);
+      const double d2 = (seen(coordinates, images_->condition(j)) - y).squaredNorm();
+      return (y.squaredNorm() - d2) / (2 * scale_.noise_sigma * scale_.noise_sigma) / 3;
+    };
+    double sum = 0;
+    for (std::size_t j = 0; j < images_->size(); ++j) {
+      double evidence = 0;
+      for (Eigen::Index i = 0; i < ensemble_.size(); ++i) {
+        evidence += ensemble_.weights(i) * std::exp(fit(ensemble_.coordinates.col(i), j));
+      }
+      sum += std::exp(fit(point, j)) / evidence;
+    }
+    return -sum / static_cast<double>(images_->size());
+  };
+
+  const FlowEvaluation result = objective.evaluate(ensemble_, points, {});
+
+  constexpr double kStep = 1e-4;
+  for (Eigen::Index i = 0; i < points.cols(); ++i) {
+    // Exponentials of logarithms that single precision knows to 1e-5 of hundreds.
+    const double expected = variation(points.col(i));
+    EXPECT_NEAR(result.first_variation(i), expected, 1e-3 * std::abs(expected));
+    for (Eigen::Index k = 0; k < points.rows(); ++k) {
+      Eigen::VectorXd up = points.col(i);
+      Eigen::VectorXd down = points.col(i);
+      up(k) += kStep;
+      down(k) -= kStep;
+      const double slope = (variation(up) - variation(down)) / (2 * kStep);
+      EXPECT_NEAR(result.velocity(k, i), -slope, 1e-3 * result.velocity.col(i).norm());
+    }
+  }
+  EXPECT_EQ(result.objective, objective.evaluate(ensemble_, ensemble_.coordinates, {}).objective);
+}
+
 TEST_F(Objectives, LikelihoodSkipsOnlyNegligibleShares) {
   LikelihoodOptions options;
   options.images_per_step = images_->size();
@@ -190,6 +257,7 @@ TEST_F(Objectives, GiveTheSameBitsOnAnyNumberOfThreads) {
     const FlowEvaluation two = evaluate(2, likelihood);
     EXPECT_EQ(one.velocity, two.velocity);
     EXPECT_EQ(one.objective, two.objective);
+    EXPECT_EQ(one.first_variation, two.first_variation);
   }
 }
 
