@@ -44,7 +44,9 @@ expect() {
 
 # shellcheck disable=SC2086  # the commands are lists of words
 {
-  for how in '--poses given' '--poses uniform --objective mmd' '--poses uniform --objective energy'; do
+  for how in '--poses given' '--poses uniform --objective mmd' '--poses uniform --objective energy' \
+    '--integrator euler --step-size 1e-3' '--integrator momentum --step-size 1e-3 --momentum 0.5' \
+    '--weight-rate 0.1 --injection 0.1'; do
     $flow $how start.star --steps 30 -j 1 -o once.star || complain "$how: failed"
     cmp -s start.star once.star && complain "$how: nothing moved"
 
@@ -74,6 +76,14 @@ expect() {
   [ "$(grep -c '^[0-9]' log.star)" -eq 4 ] || complain "4 steps gave the log $(cat log.star)"
   grep -q '^data_sip_flow_log' log.star || complain "the log's block has another name"
 
+  # Weights stay unless they are asked to change, and then the log says how much.
+  weights() { sed -n 's/^\(0[.0-9e-]*\) .*/\1/p' "$1" | sort -u; }
+  weights start.star >before; weights logged.star | cmp -s before - || complain "weights changed unasked"
+  if grep -q sipWeightChange log.star; then complain "the log has a change of weights that stay"; fi
+  $flow start.star --steps 4 --weight-rate 0.1 --log log.star -o weighed.star || complain "--weight-rate failed"
+  [ "$(weights weighed.star | wc -l)" -gt 1 ] || complain "--weight-rate changed no weight"
+  grep -q sipWeightChange log.star || complain "the log has no change of weights"
+
   # Ctrl-C: the state is in the checkpoint, there is no output, and going on loses no bit.
   many=600
   $flow start.star --steps $many -o whole.star || complain "$many steps failed"
@@ -102,6 +112,11 @@ expect() {
   expect 2 '--steps: -1 found' $flow --steps -1 start.star -o never.star
   expect 2 'flow: expected a positive step size' $flow --step-size 0 start.star -o never.star
   expect 2 'flow: expected' $flow --momentum 1 start.star -o never.star
+  expect 2 "--integrator: 'heun' found, expected normalised, momentum, euler" $flow --integrator heun start.star -o never.star
+  expect 2 'flow: forward Euler has no momentum' $flow --integrator euler --momentum 0.5 start.star -o never.star
+  expect 2 'flow: momentum 0 is forward Euler' $flow --integrator momentum --momentum 0 start.star -o never.star
+  expect 2 'flow: expected an injection' $flow --injection -1 start.star -o never.star
+  expect 2 'flow: expected an injection' $flow --weight-rate 0.1 --min-effective-share 2 start.star -o never.star
   expect 2 '.*--temperature' $flow --temperature hot start.star -o never.star
   expect 2 '.*positional' $flow start.star again.star -o never.star
   cryosip-normal-modes --quiet "$testdata/hinge_dimer.pdb" --modes 3 -o three.nmd

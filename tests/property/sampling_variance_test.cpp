@@ -109,7 +109,7 @@ TEST(SamplingLaw, VariancesAreThoseOfTheFormulas) {
                                std::to_string(f.c);
       EXPECT_NEAR(measured.variance, expected, 4 * measured.standard_error_of_variance) << what;
       // Sharp enough to tell the methods from each other.
-      EXPECT_LT(measured.standard_error_of_variance, 0.06 * expected) << what;
+      EXPECT_LT(measured.standard_error_of_variance, 0.04 * expected) << what;
       EXPECT_NEAR(measured.mean, 0, 4 * std::sqrt(expected / 10000)) << what;
     }
   }
