@@ -29,6 +29,6 @@ set key noenhanced top right samplen 2.5 spacing 1.15
 viridis = "defined (0 '#440154', 1 '#3b528b', 2 '#21918c', 3 '#5ec962', 4 '#fde725')"
 
 # One legend for all panels of a multiplot, along the bottom: @legend, then plot NaN ... title ...
-legend = 'unset border; unset tics; unset grid; unset title; unset xlabel; unset ylabel; unset label; \
-set size noratio; set margins screen 0.02, screen 0.98, screen 0.005, screen 0.065; \
+legend = 'unset border; unset tics; unset grid; unset title; unset xlabel; unset ylabel; unset y2label; unset label; \
+set size noratio; set margins screen 0.02, screen 0.98, screen 0.005, screen 0.105; \
 set xrange [0:1]; set yrange [0:1]; set key center center horizontal'
