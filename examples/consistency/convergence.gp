@@ -3,7 +3,7 @@ set multiplot layout 2, 2 margins 0.095, 0.985, 0.17, 0.94 spacing 0.1, 0.15
 set logscale xy
 set format "%g"
 colour(method) = method eq "flow" ? energy : map
-title(method) = method eq "flow" ? "flow, energy distance" : "maximum a posteriori"
+title(method) = method eq "flow" ? "flow, energy distance" : "maximum a posteriori (MAP)"
 rows(problem, method, varied) = \
   sprintf("awk -F'\\t' '$1 == \"%s\" && $2 == \"%s\" && $3 == \"%s\"' ", problem, method, varied)
 number(text) = text eq "None" ? NaN : real(text)

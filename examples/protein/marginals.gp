@@ -12,7 +12,7 @@ title(estimate) = estimate eq "energy" ? "energy, poses unknown" : "likelihood, 
 do for [k = 1:4] {
   set title sprintf("mode %d", k) offset 0, -0.5
   if (k > 2) { set xlabel "coordinate" } else { unset xlabel }
-  if (k % 2) { set ylabel "probability density" } else { unset ylabel; set y2label "weight a posteriori"; set y2tics }
+  if (k % 2) { set ylabel "probability density" } else { unset ylabel; set y2label "weight of a MAP structure"; set y2tics }
   if (k % 2) { unset y2label; unset y2tics }
   truths = sprintf("truth-%d.tsv", k)
   plot truths with filledcurves y=0 linecolor rgb truth, \
@@ -27,5 +27,5 @@ do for [k = 1:4] {
 plot NaN with lines linewidth 2 linecolor rgb truth title "truth", \
      NaN with lines linewidth 2 dashtype 2 linecolor rgb start title "start", \
      for [estimate in estimates] NaN with lines linewidth 2.5 linecolor rgb colour(estimate) title title(estimate), \
-     NaN with impulses linewidth 2.5 linecolor rgb map title "a posteriori, poses given"
+     NaN with impulses linewidth 2.5 linecolor rgb map title "MAP, poses given"
 unset multiplot
