@@ -5,10 +5,16 @@
 #include <optional>
 #include <ostream>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "formats/star.hpp"
+#include "libcryosip/assess/density.hpp"
 #include "libcryosip/assess/evaluation.hpp"
+#include "libcryosip/assess/image_comparison.hpp"
 #include "libcryosip/assess/truth.hpp"
+#include "tools/cli/data_options.hpp"
+#include "tools/cli/imaging_options.hpp"
 #include "tools/cli/streams.hpp"
 #include "tools/cli/tool.hpp"
 
@@ -23,7 +29,95 @@ formats::StarFile load_star(const std::string& path) {
   return file;
 }
 
+// Everything about images but --images, which they need.
+std::vector<cli::po::options_description> image_option_groups() {
+  namespace po = cli::po;
+  const ImageComparisonOptions defaults;
+  po::options_description comparison("Comparison of images");
+  comparison.add_options()  //
+      ("model",
+       po::value<std::string>()->value_name("FILE"),
+       "by default the ensemble's own; else normal modes (NMD) or a built-in model")  //
+      ("poses",
+       po::value<std::string>()->default_value("auto")->value_name("WORD"),
+       "given (by the STAR file) or uniform (unknown); auto: given where the file has them")  //
+      ("image-count",
+       po::value<std::int64_t>()
+           ->default_value(static_cast<std::int64_t>(defaults.image_count))
+           ->value_name("N"),
+       "most observed images that are compared, with as many drawn")  //
+      ("principal-components",
+       po::value<std::string>()->value_name("FILE"),
+       "STAR file with every image along the principal components of the observed ones")  //
+      ("components",
+       po::value<std::int64_t>()->default_value(2)->value_name("P"),
+       "how many principal components")  //
+      ("noise-sigma",
+       po::value<double>()->value_name("SIGMA"),
+       "standard deviation of a pixel's noise; by default measured outside the circle")  //
+      ("contrast",
+       po::value<double>()->value_name("C"),
+       "image = C * drawing + noise; by default estimated against the truth")  //
+      ("resolution",
+       po::value<double>()->default_value(defaults.resolution_angstrom)->value_name("A"),
+       "finest detail compared, in angstrom; 0: where the drawing fades, at most 6");
+  return {comparison, cli::data_option_group(), cli::imaging_option_group()};
+}
+
+void refuse_image_options_without_images(const cli::Invocation& invocation) {
+  if (invocation.has("images")) {
+    return;
+  }
+  for (const auto& group : image_option_groups()) {
+    for (const auto& option : group.options()) {
+      const std::string& name = option->long_name();
+      if (invocation.has(name) && !invocation.options[name].defaulted()) {
+        throw Error(ErrorKind::Usage, "--" + name + " is about images: give --images too");
+      }
+    }
+  }
+}
+
+ImageComparisonOptions comparison_options(const cli::Invocation& invocation) {
+  const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
+  ImageComparisonOptions options;
+  options.poses = cli::word_option<std::optional<PoseLaw>>(
+      invocation,
+      "poses",
+      {{"auto", std::nullopt}, {"given", PoseLaw::Given}, {"uniform", PoseLaw::Uniform}});
+  options.imaging = cli::imaging_options(invocation);
+  options.resolution_angstrom = number("resolution");
+  if (invocation.has("noise-sigma")) {
+    options.noise_sigma = number("noise-sigma");
+  }
+  if (invocation.has("contrast")) {
+    options.contrast = number("contrast");
+  }
+  options.image_count = invocation.count("image-count");
+  if (invocation.has("principal-components")) {
+    options.components = static_cast<Eigen::Index>(invocation.count("components"));
+    if (options.components == 0) {
+      throw Error(ErrorKind::Usage, "--components: 0 found, expected 1 or more");
+    }
+  } else if (!invocation.options["components"].defaulted()) {
+    throw Error(ErrorKind::Usage,
+                "--components counts those of --principal-components: give that too");
+  }
+  options.seed = invocation.seed;
+  return options;
+}
+
+void write_tables(const std::string& path,
+                  std::vector<formats::StarTable> tables,
+                  const cli::Invocation& invocation) {
+  formats::StarFile file;
+  file.comments = invocation.provenance;
+  file.tables = std::move(tables);
+  cli::with_output(path, [&](std::ostream& out) { formats::write_star(out, file); });
+}
+
 cli::ExitStatus run(const cli::Invocation& invocation) {
+  refuse_image_options_without_images(invocation);
   const std::string& truth_path = invocation.text("truth");
   const std::string initial_path = invocation.has("initial") ? invocation.text("initial") : "";
   const std::string& final_path = invocation.text("E.star");
@@ -39,18 +133,43 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
   }
   const Ensemble ensemble = read_ensemble(load_star(final_path));
 
-  const auto rows = evaluate_ensemble(truth, initial ? &*initial : nullptr, ensemble);
+  const Ensemble* const start = initial ? &*initial : nullptr;
 
-  cli::with_output(invocation.text("output"), [&](std::ostream& out) {
-    if (invocation.has("json")) {
-      out << to_json(rows);
-      return;
+  auto rows = evaluate_ensemble(truth, start, ensemble);
+  std::optional<ImageProjections> projections;
+  if (invocation.has("images")) {
+    const ImageComparisonOptions options = comparison_options(invocation);
+    for (const char* file : {"output", "densities", "principal-components"}) {
+      if (invocation.has(file)) {
+        cli::check_writable(invocation.text(file));
+      }
     }
-    formats::StarFile file;
-    file.comments = invocation.provenance;
-    file.tables = {to_star(rows)};
-    formats::write_star(out, file);
-  });
+    const auto model = load_conformation_model(invocation.has("model") ? invocation.text("model")
+                                                                       : ensemble.model);
+    const ImageSet images =
+        ImageSet::open(invocation.text("images"), cli::image_set_options(invocation));
+    for (const std::string& warning : images.table().warnings) {
+      invocation.progress.warn(warning);
+    }
+    ImageComparison comparison =
+        compare_images(*model, images, truth, start, ensemble, options, invocation.progress);
+    rows.insert(rows.end(), comparison.rows.begin(), comparison.rows.end());
+    projections = std::move(comparison.projections);
+  }
+
+  if (invocation.has("densities")) {
+    write_tables(invocation.text("densities"),
+                 to_star(ensemble_densities(truth, start, ensemble)),
+                 invocation);
+  }
+  if (projections) {
+    write_tables(invocation.text("principal-components"), to_star(*projections), invocation);
+  }
+  if (invocation.has("json")) {
+    cli::with_output(invocation.text("output"), [&](std::ostream& out) { out << to_json(rows); });
+  } else {
+    write_tables(invocation.text("output"), {to_star(rows)}, invocation);
+  }
   return cli::ExitStatus::Success;
 }
 
@@ -69,7 +188,16 @@ cli::Tool tool() {
       "sip_mixture), which is laid out as about 2000 points, always the same: distances to it are "
       "good to about a thousandth of its widths.\n"
       "\n"
-      "The column _sipInitial holds the same of --initial, or None without it.";
+      "The column _sipInitial holds the same of --initial, or None without it.\n"
+      "\n"
+      "With --images, rows about images follow: an image of the ensemble is drawn for each "
+      "observed "
+      "one, with its optics, its pose where poses are given, and noise as large; the energy "
+      "distance "
+      "and the squared maximum mean discrepancy of the two sets are estimated without bias, so "
+      "that "
+      "values of a perfect ensemble scatter about 0. Rows ending in _error are standard errors; "
+      "_truth is the truth in the ensemble's place, _floor two independent sets of its images.";
   tool.positionals = {{"E.star", "the ensemble; - is standard input", "-"}};
   tool.options.add_options()  //
       ("truth",
@@ -80,10 +208,21 @@ cli::Tool tool() {
        "the ensemble that the flow began with")  //
       ("output,o",
        po::value<std::string>()->default_value("-")->value_name("FILE"),
-       "where to write the table; - is standard output")  //
-      ("json", "write JSON instead of STAR");
+       "where to write the table; - is standard output")   //
+      ("json", "write the table as JSON instead of STAR")  //
+      ("densities",
+       po::value<std::string>()->value_name("FILE"),
+       "STAR file with density estimates of the coordinates")  //
+      ("images",
+       po::value<std::string>()->value_name("P.star"),
+       "compare images too: RELION particle STAR file");
+  tool.groups = image_option_groups();
+  tool.uses_randomness = true;
   tool.examples = {{"What a flow has gained",
-                    "cryosip-evaluate --truth sim_truth.star --initial start.star final.star"}};
+                    "cryosip-evaluate --truth sim_truth.star --initial start.star final.star"},
+                   {"In the space of images too, with principal components to plot",
+                    "cryosip-evaluate --truth sim_truth.star --initial start.star final.star "
+                    "--images sim.star --principal-components components.star"}};
   tool.see_also = {"cryosip-flow-step(1)", "cryosip-simulate(1)"};
   tool.run = run;
   return tool;

@@ -38,15 +38,60 @@ IntegratorOptions integrator_options(const cli::Invocation& invocation) {
   return options;
 }
 
-ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble& ensemble) {
-  const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
-  ImageFlowOptions options;
+// One word says both what kind of discrepancy and, of densities, which.
+void choose_objective(const cli::Invocation& invocation, ImageFlowOptions& options) {
   options.objective = cli::word_option<ObjectiveKind>(invocation,
                                                       "objective",
                                                       {{"auto", ObjectiveKind::Auto},
                                                        {"likelihood", ObjectiveKind::Likelihood},
                                                        {"mmd", ObjectiveKind::Mmd},
-                                                       {"energy", ObjectiveKind::Energy}});
+                                                       {"energy", ObjectiveKind::Energy},
+                                                       {"kl", ObjectiveKind::Density},
+                                                       {"reverse-kl", ObjectiveKind::Density},
+                                                       {"chi-squared", ObjectiveKind::Density},
+                                                       {"hellinger", ObjectiveKind::Density},
+                                                       {"jensen-shannon", ObjectiveKind::Density}});
+  if (options.objective == ObjectiveKind::Density) {
+    options.samples.divergence = invocation.text("objective");
+  }
+  if (options.objective != ObjectiveKind::Mmd && options.objective != ObjectiveKind::Auto &&
+      !invocation.options["kernel"].defaulted()) {
+    throw Error(ErrorKind::Usage, "--kernel: only the objective mmd has one to choose");
+  }
+}
+
+SampleObjectiveOptions sample_options(const cli::Invocation& invocation,
+                                      SampleObjectiveOptions options) {
+  const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
+  options.kernel = parse_kernel(invocation.text("kernel"));
+  options.integrate_noise =
+      cli::word_option<bool>(invocation, "noise", {{"integrated", true}, {"drawn", false}});
+  options.sampling.method = cli::word_option<SamplingMethod>(
+      invocation,
+      "sampling",
+      {{"A", SamplingMethod::A}, {"B", SamplingMethod::B}, {"C", SamplingMethod::C}});
+  options.sampling.nuisances = invocation.count("nuisances");
+  options.bandwidth_unit = cli::word_option<BandwidthUnit>(
+      invocation,
+      "bandwidth-unit",
+      {{"rms", BandwidthUnit::SignalRms}, {"median", BandwidthUnit::MedianDistance}});
+  const bool median = options.bandwidth_unit == BandwidthUnit::MedianDistance;
+  const auto bandwidth = [&](const char* name) {
+    return median && invocation.options[name].defaulted() ? 1 : number(name);
+  };
+  options.initial_bandwidth = bandwidth("bandwidth-start");
+  options.final_bandwidth = bandwidth("bandwidth-end");
+  options.annealing_share = number("anneal-share");
+  if (invocation.has("density-bandwidth")) {
+    options.density_bandwidth = number("density-bandwidth");
+  }
+  return options;
+}
+
+ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble& ensemble) {
+  const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
+  ImageFlowOptions options;
+  choose_objective(invocation, options);
   options.poses = cli::word_option<std::optional<PoseLaw>>(
       invocation,
       "poses",
@@ -62,9 +107,7 @@ ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble&
   options.images_per_step = invocation.count("images-per-step");
   options.likelihood.initial_temperature = number("temperature");
   options.likelihood.cooling_share = number("anneal-share");
-  options.pairs.initial_bandwidth = number("bandwidth-start");
-  options.pairs.final_bandwidth = number("bandwidth-end");
-  options.pairs.annealing_share = number("anneal-share");
+  options.samples = sample_options(invocation, options.samples);
   options.flow.schedule_steps = static_cast<std::int64_t>(invocation.count("schedule-steps"));
   if (invocation.has("steps")) {
     options.flow.steps = static_cast<std::int64_t>(invocation.count("steps"));
@@ -167,9 +210,10 @@ cli::Tool tool() {
       "discrepancy between the images the ensemble would give and the images observed.\n"
       "\n"
       "With given poses the discrepancy is the likelihood's: each step looks at a few images and "
-      "draws every conformation in each one's own pose, shift and CTF. With unknown poses "
-      "(uniform) it is a maximum mean discrepancy with a Gaussian kernel, or the energy distance, "
-      "between all images; pixel noise is integrated out.\n"
+      "draws every conformation in each one's own pose, shift and CTF. The other "
+      "discrepancies compare the images of the ensemble, in poses drawn at random or given, with "
+      "all images: a maximum mean discrepancy (the default with unknown poses), the energy "
+      "distance, or, where images have a few pixels, a divergence of densities.\n"
       "\n"
       "What the images do not say is estimated and reported: the noise outside the particles' "
       "circle, the contrast of the drawings in the images.\n"
@@ -214,26 +258,52 @@ cli::Tool tool() {
   objective.add_options()  //
       ("objective",
        po::value<std::string>()->default_value("auto")->value_name("WORD"),
-       "likelihood, mmd or energy; auto: likelihood with given poses, else mmd")  //
+       "likelihood; mmd; energy (distance); of kernel density estimates, for images of a few "
+       "pixels: kl, reverse-kl, chi-squared, hellinger, jensen-shannon; auto: likelihood with "
+       "given poses, else mmd")  //
       ("poses",
        po::value<std::string>()->default_value("auto")->value_name("WORD"),
        "given (by the STAR file) or uniform (unknown); auto: given where the file has them")  //
       ("images-per-step",
        po::value<std::int64_t>()->default_value(0)->value_name("B"),
        "images a step looks at; 0: 48 for the likelihood, 4000 otherwise")  //
+      ("kernel",
+       po::value<std::string>()->default_value("gaussian")->value_name("TERMS"),
+       "of mmd: terms joined by +, each [WEIGHT*]NAME[:FACTOR] with gaussian, laplace, imq "
+       "(inverse "
+       "multiquadric), FACTOR times the bandwidth wide, or riesz:EXPONENT")  //
+      ("noise",
+       po::value<std::string>()->default_value("integrated")->value_name("WORD"),
+       "the simulated images' pixel noise: integrated (exactly) or drawn, as in the paper; not of "
+       "the likelihood")  //
+      ("sampling",
+       po::value<std::string>()->default_value("A")->value_name("WORD"),
+       "how poses, optics and noise are drawn: A: one for each conformation; B: --nuisances of "
+       "them, "
+       "shared by all conformations; C: --nuisances for each conformation")  //
+      ("nuisances",
+       po::value<std::int64_t>()->default_value(1)->value_name("M"),
+       "draws of poses, optics and noise for a conformation and step (B, C)")  //
       ("temperature",
        po::value<double>()->default_value(defaults.likelihood.initial_temperature)->value_name("T"),
        "first temperature of the likelihood, cooled to 1; 0: where an image's posterior spreads "
        "over a "
        "fifth of the ensemble")  //
       ("bandwidth-start",
-       po::value<double>()->default_value(defaults.pairs.initial_bandwidth)->value_name("H"),
-       "first bandwidth of the Gaussian kernel, in RMS norms of the noise-free images")  //
+       po::value<double>()->default_value(defaults.samples.initial_bandwidth)->value_name("H"),
+       "first bandwidth of the kernel, in --bandwidth-unit")  //
       ("bandwidth-end",
-       po::value<double>()->default_value(defaults.pairs.final_bandwidth)->value_name("H"),
+       po::value<double>()->default_value(defaults.samples.final_bandwidth)->value_name("H"),
        "last bandwidth")  //
+      ("bandwidth-unit",
+       po::value<std::string>()->default_value("rms")->value_name("WORD"),
+       "rms: root mean square norm of the noise-free images; median: median distance of the "
+       "observed images, once throughout unless bandwidths are given")  //
+      ("density-bandwidth",
+       po::value<double>()->value_name("H"),
+       "of kernel density estimates, in units of the pixels; by default Silverman's rule")  //
       ("anneal-share",
-       po::value<double>()->default_value(defaults.pairs.annealing_share)->value_name("F"),
+       po::value<double>()->default_value(defaults.samples.annealing_share)->value_name("F"),
        "share of the schedule over which temperature or bandwidth changes");
   po::options_description pace("Pace");
   pace.add_options()  //

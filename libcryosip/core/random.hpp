@@ -22,7 +22,17 @@ enum class StreamPurpose : std::uint32_t {
   FlowOptics = 7,      ///< (step, conformation)
   FlowBatch = 8,       ///< (step): which images
   TruthLayout = 9,     ///< (component, coordinate) of a mixture laid out as points
+  FlowNoise = 10,      ///< (step, nuisance): noise of simulated images
   FlowInjection = 11,  ///< (step, conformation): where a velocity is asked for
+  FlowShift = 12,      ///< (step, drawing): its shift
+  FlowInflation = 13,  ///< (step, image): noise added to an observed image
+  MapStart = 20,       ///< (conformation, restart): which conformations a restart begins with
+
+  ComparisonConformation = 30,  ///< (image, set) drawn to be compared with observed images
+  ComparisonPose = 31,          ///< (image, set)
+  ComparisonNoise = 32,         ///< (image, set)
+  ComparisonChoice = 33,        ///< which observed images
+
   Test = 100,
 };
 

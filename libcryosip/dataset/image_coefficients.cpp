@@ -43,4 +43,11 @@ Eigen::VectorXf ImageCoefficients::read(std::size_t index) const {
   return cache_.col(static_cast<Eigen::Index>(index));
 }
 
+Eigen::MatrixXf ImageCoefficients::read(std::span<const std::size_t> indices) const {
+  Eigen::MatrixXf images(model_.size(), static_cast<Eigen::Index>(indices.size()));
+  parallel_for(indices.size(),
+               [&](std::size_t b) { images.col(static_cast<Eigen::Index>(b)) = read(indices[b]); });
+  return images;
+}
+
 }  // namespace cryosip

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include <Eigen/Core>
 
@@ -28,6 +29,8 @@ class ImageCoefficients {
   [[nodiscard]] const ImageModel& model() const { return model_; }
   /// (model().size()); 0 where the model compares nothing.  Thread-safe.
   [[nodiscard]] Eigen::VectorXf read(std::size_t index) const;
+  /// Several of them side by side: (model().size(), indices).
+  [[nodiscard]] Eigen::MatrixXf read(std::span<const std::size_t> indices) const;
 
  private:
   [[nodiscard]] Eigen::VectorXf transform(std::size_t index) const;

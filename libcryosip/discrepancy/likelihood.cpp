@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "formats/error.hpp"
+
 namespace cryosip {
 
 ImageLikelihood::ImageLikelihood(const Eigen::VectorXf& observed,
@@ -41,5 +43,43 @@ Responsibilities responsibilities(const Eigen::VectorXd& log_likelihoods,
   result.log_evidence = largest + std::log(sum);
   return result;
 }
+
+template <typename Scalar>
+DiscrepancyResult drawn_pose_likelihood(const PairEngine<Scalar>& engine,
+                                        const SimulatedImages<Scalar>& simulated,
+                                        const Eigen::MatrixX<Scalar>& observed,
+                                        const Eigen::MatrixX<Scalar>& transfer,
+                                        double noise_variance,
+                                        double temperature) {
+  check_sample(simulated, observed);
+  const double variance = temperature * noise_variance;
+  if (transfer.rows() != observed.rows() || transfer.cols() != observed.cols() ||
+      !(noise_variance > 0) || !(temperature > 0) || !std::isfinite(variance)) {
+    throw Error(ErrorKind::Usage,
+                "likelihood: expected a transfer factor for every observed coefficient, and a "
+                "positive noise variance and temperature");
+  }
+  const LikelihoodSums sums =
+      engine.likelihood(simulated.images, simulated.weights, observed, transfer, variance);
+  const auto count = static_cast<double>(observed.cols());
+  DiscrepancyResult result;
+  result.value = -sums.log_evidence.mean();
+  result.first_variation = -sums.share / count;
+  result.gradient = -sums.pull / count;
+  return result;
+}
+
+template DiscrepancyResult drawn_pose_likelihood(const PairEngine<float>&,
+                                                 const SimulatedImages<float>&,
+                                                 const Eigen::MatrixXf&,
+                                                 const Eigen::MatrixXf&,
+                                                 double,
+                                                 double);
+template DiscrepancyResult drawn_pose_likelihood(const PairEngine<double>&,
+                                                 const SimulatedImages<double>&,
+                                                 const Eigen::MatrixXd&,
+                                                 const Eigen::MatrixXd&,
+                                                 double,
+                                                 double);
 
 }  // namespace cryosip

@@ -1,35 +1,60 @@
-// Discrepancies made of pairs of images: energy distance and maximum mean discrepancy.
+// Sums over pairs of images: the work of every discrepancy, apart from what it makes of the sums.
 //
-//   D = 2 s E k(X, Y) - s E k(X, X') - s E k(Y, Y'),  s = +1 for k = |x - y| (energy distance,
-//   paper equation 9), s = -1 for a positive definite k (squared MMD, equation 8),
-//
-// estimated without bias: pairs of an image with itself are left out.  Simulated images come
-// without noise; observed ones carry white noise.  The simulated side's noise is integrated out
-// instead of drawn.
+// All discrepancies run on any engine.  ReferencePairEngine says what the sums are,
+// BlockedPairEngine computes them fast on processor cores; CUDA or MPI would be others.
 #pragma once
+
+#include <span>
 
 #include <Eigen/Core>
 
+#include "libcryosip/discrepancy/pair_function.hpp"
+#include "libcryosip/discrepancy/sample.hpp"
+
 namespace cryosip {
 
-enum class PairKernel {
-  Distance,  ///< |x - y|; with noise: sqrt(|x - y|^2 + d v), exact to O(1/d)
-  Gaussian,  ///< exp(-|x - y|^2 / 2 h^2); with noise: closed form, exact
+/// Which pairs of a point and a partner are left out: where the partner is the image the point
+/// belongs to, or one of the same conformation or nuisance draw as that image.
+struct PairExclusions {
+  std::span<const int> origin;        ///< (points): the partner a point belongs to, -1: none;
+                                      ///< empty: none for all, nothing is left out
+  std::span<const int> conformation;  ///< (partners), or empty: all differ
+  std::span<const int> nuisance;      ///< (partners), or empty: all differ
+
+  [[nodiscard]] bool leave_out(Eigen::Index point, Eigen::Index partner) const {
+    const int from = origin.empty() ? -1 : origin[static_cast<std::size_t>(point)];
+    const auto equal = [&](std::span<const int> label) {
+      return !label.empty() &&
+             label[static_cast<std::size_t>(from)] == label[static_cast<std::size_t>(partner)];
+    };
+    return from >= 0 && (from == partner || equal(conformation) || equal(nuisance));
+  }
 };
 
-struct PairKernelOptions {
-  PairKernel kernel = PairKernel::Gaussian;
-  double bandwidth = 1;       ///< h, in the units of the coefficients; > 0; Gaussian only
-  double noise_variance = 0;  ///< sigma^2 of every coefficient of an observed image; >= 0
+/// Points z_i, and the weighted partners x_j of each.  A view: what it names must outlive it.
+template <typename Scalar>
+struct PairProblem {
+  const Eigen::MatrixX<Scalar>& points;    ///< (d, points)
+  const Eigen::MatrixX<Scalar>& partners;  ///< (d, partners), at least one
+  const Eigen::VectorXd& weights;          ///< (partners), >= 0
+  PairExclusions exclusions;
 };
 
-/// All up to the term of the observed images alone, which no gradient sees.
-struct PairResult {
-  double value = 0;
-  Eigen::MatrixXd gradient;  ///< (coefficients, simulated): by each simulated image
+struct PairSums {
+  Eigen::VectorXd value;     ///< (points)
+  Eigen::MatrixXd gradient;  ///< (d, points): by the point; empty where it was not wanted
 };
 
-/// One way of computing; a CUDA or MPI backend is another.
+/// See PairEngine::likelihood.
+struct LikelihoodSums {
+  Eigen::VectorXd log_evidence;  ///< (m): log p(y_j)
+  Eigen::VectorXd share;         ///< (n): sum_j p(y_j | x_i) / p(y_j)
+  Eigen::MatrixXd pull;          ///< (d, n): gradient of sum_j log p(y_j | x_i) by x_i, each term
+                                 ///< times p(y_j | x_i) / p(y_j)
+};
+
+/// One way of computing.  Callers see to the shapes.
+template <typename Scalar>
 class PairEngine {
  public:
   PairEngine() = default;
@@ -37,48 +62,73 @@ class PairEngine {
   PairEngine& operator=(const PairEngine&) = delete;
   virtual ~PairEngine() = default;
 
-  /// The Gaussian kernel is taken relative to the height of its simulated-observed average, a
-  /// factor (h^2 / (h^2 + sigma^2))^(d/2) that would underflow: value and gradient are those of D
-  /// divided by it.
-  /// @param simulated  (coefficients, n), noise-free, n > 1
-  /// @param weights    (n), >= 0, sum 1
-  /// @param observed   (coefficients, m), m > 0
-  /// @throws Error(Usage) shapes that disagree, too few images, an option out of range
-  [[nodiscard]] virtual PairResult evaluate(const Eigen::MatrixXf& simulated,
-                                            const Eigen::VectorXd& weights,
-                                            const Eigen::MatrixXf& observed,
-                                            const PairKernelOptions& options) const = 0;
+  /// sum_j w_j k(|z_i - x_j|^2) over the partners not left out.
+  /// @throws Error(Numerical) images that are not finite
+  [[nodiscard]] virtual PairSums kernel_sums(const PairProblem<Scalar>& problem,
+                                             const PairFunction& kernel,
+                                             bool with_gradient) const = 0;
+
+  /// log sum_j w_j exp(-|z_i - x_j|^2 / (2 variance)) over the partners not left out, and its
+  /// gradient; -infinity and 0 where none is left.
+  /// @param variance  > 0
+  /// @throws Error(Numerical) images that are not finite
+  [[nodiscard]] virtual PairSums log_gaussian_sums(const PairProblem<Scalar>& problem,
+                                                   double variance) const = 0;
+
+  /// p(y_j | x_i) = exp(-|C_j x_i - y_j|^2 / (2 variance)), p(y_j) = sum_i w_i p(y_j | x_i).
+  /// Images of weight 0 get share and pull 0.
+  /// @param images    x (d, n), noise-free and without C
+  /// @param weights   w (n), >= 0, not all 0
+  /// @param observed  y (d, m)
+  /// @param transfer  C (d, m): what multiplies each coefficient of x in each observed image
+  /// @param variance  > 0
+  /// @throws Error(Numerical) images that are not finite
+  [[nodiscard]] virtual LikelihoodSums likelihood(const Eigen::MatrixX<Scalar>& images,
+                                                  const Eigen::VectorXd& weights,
+                                                  const Eigen::MatrixX<Scalar>& observed,
+                                                  const Eigen::MatrixX<Scalar>& transfer,
+                                                  double variance) const = 0;
 };
 
 /// Double precision, pair by pair, obvious and slow: what every other engine is tested against.
-class ReferencePairEngine final : public PairEngine {
+template <typename Scalar>
+class ReferencePairEngine final : public PairEngine<Scalar> {
  public:
-  [[nodiscard]] PairResult evaluate(const Eigen::MatrixXf& simulated,
-                                    const Eigen::VectorXd& weights,
-                                    const Eigen::MatrixXf& observed,
-                                    const PairKernelOptions& options) const override;
-  /// As above for images in double precision.
-  // NOLINTNEXTLINE(readability-convert-member-functions-to-static): an overload, called like the
-  // other
-  [[nodiscard]] static PairResult evaluate(const Eigen::MatrixXd& simulated,
-                                           const Eigen::VectorXd& weights,
-                                           const Eigen::MatrixXd& observed,
-                                           const PairKernelOptions& options);
+  [[nodiscard]] PairSums kernel_sums(const PairProblem<Scalar>& problem,
+                                     const PairFunction& kernel,
+                                     bool with_gradient) const override;
+  [[nodiscard]] PairSums log_gaussian_sums(const PairProblem<Scalar>& problem,
+                                           double variance) const override;
+  [[nodiscard]] LikelihoodSums likelihood(const Eigen::MatrixX<Scalar>& images,
+                                          const Eigen::VectorXd& weights,
+                                          const Eigen::MatrixX<Scalar>& observed,
+                                          const Eigen::MatrixX<Scalar>& transfer,
+                                          double variance) const override;
 };
 
-/// Blocks of pairs by single-precision matrix products, sums in double precision; the same bits on
-/// any number of threads; memory bounded by the blocks.  The observed mean is subtracted first,
-/// without which squared distances lose their digits. Cost: 4 (n m + n^2) d flops.
-class BlockedPairEngine final : public PairEngine {
+/// Blocks of pairs by matrix products in Scalar; functions of the distances and sums in double
+/// precision; the same bits on any number of threads; beside a copy of the images, memory is
+/// bounded by the blocks.  The partners' mean is subtracted first and close pairs are computed
+/// again from their difference, without which squared distances lose their digits.  Cost: 4 d flops
+/// a pair, half without gradient; 12 d for likelihood.
+template <typename Scalar>
+class BlockedPairEngine final : public PairEngine<Scalar> {
  public:
-  [[nodiscard]] PairResult evaluate(const Eigen::MatrixXf& simulated,
-                                    const Eigen::VectorXd& weights,
-                                    const Eigen::MatrixXf& observed,
-                                    const PairKernelOptions& options) const override;
+  [[nodiscard]] PairSums kernel_sums(const PairProblem<Scalar>& problem,
+                                     const PairFunction& kernel,
+                                     bool with_gradient) const override;
+  [[nodiscard]] PairSums log_gaussian_sums(const PairProblem<Scalar>& problem,
+                                           double variance) const override;
+  [[nodiscard]] LikelihoodSums likelihood(const Eigen::MatrixX<Scalar>& images,
+                                          const Eigen::VectorXd& weights,
+                                          const Eigen::MatrixX<Scalar>& observed,
+                                          const Eigen::MatrixX<Scalar>& transfer,
+                                          double variance) const override;
 };
 
-/// The term of the observed images alone, -s E k(Y, Y'), in the same units as PairResult::value;
-/// for reporting whole discrepancies.  Cost: O(m^2 d) in double precision.
-double observed_self_term(const Eigen::MatrixXd& observed, const PairKernelOptions& options);
+extern template class ReferencePairEngine<float>;
+extern template class ReferencePairEngine<double>;
+extern template class BlockedPairEngine<float>;
+extern template class BlockedPairEngine<double>;
 
 }  // namespace cryosip

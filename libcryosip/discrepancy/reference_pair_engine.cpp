@@ -1,72 +1,100 @@
+#include <cmath>
+#include <limits>
+
 #include "libcryosip/discrepancy/pair_engine.hpp"
-#include "libcryosip/discrepancy/pair_kernel.hpp"
 
 namespace cryosip {
 
-PairResult ReferencePairEngine::evaluate(const Eigen::MatrixXf& simulated,
-                                         const Eigen::VectorXd& weights,
-                                         const Eigen::MatrixXf& observed,
-                                         const PairKernelOptions& options) const {
-  return evaluate(Eigen::MatrixXd(simulated.cast<double>()),
-                  weights,
-                  Eigen::MatrixXd(observed.cast<double>()),
-                  options);
-}
-
-PairResult ReferencePairEngine::evaluate(const Eigen::MatrixXd& simulated,
-                                         const Eigen::VectorXd& weights,
-                                         const Eigen::MatrixXd& observed,
-                                         const PairKernelOptions& options) {
-  check_pair_shapes(simulated.rows(), simulated.cols(), weights, observed.rows(), observed.cols());
-  const Eigen::Index n = simulated.cols();
-  const Eigen::Index m = observed.cols();
-  const PairTerm cross(options, NoisySides::One, simulated.rows());
-  const PairTerm self(options, NoisySides::Two, simulated.rows());
-  // Weighted analogue of n (n - 1): what is left of 1 without the pairs of an image with itself.
-  const double distinct = 1 - weights.squaredNorm();
-  PairResult result;
-  result.gradient = Eigen::MatrixXd::Zero(simulated.rows(), n);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    for (Eigen::Index j = 0; j < m; ++j) {
-      const Eigen::VectorXd apart = simulated.col(i) - observed.col(j);
-      const PairTerm::Value value = cross(apart.squaredNorm());
-      const double weight = 2 * weights(i) / static_cast<double>(m);
-      result.value += weight * value.term;
-      result.gradient.col(i) += weight * 2 * value.by_square * apart;
-    }
-    for (Eigen::Index other = 0; other < n; ++other) {
-      if (other == i) {
+template <typename Scalar>
+PairSums ReferencePairEngine<Scalar>::kernel_sums(const PairProblem<Scalar>& problem,
+                                                  const PairFunction& kernel,
+                                                  bool with_gradient) const {
+  const Eigen::MatrixXd points = problem.points.template cast<double>();
+  const Eigen::MatrixXd partners = problem.partners.template cast<double>();
+  PairSums sums;
+  sums.value = Eigen::VectorXd::Zero(points.cols());
+  if (with_gradient) {
+    sums.gradient = Eigen::MatrixXd::Zero(points.rows(), points.cols());
+  }
+  for (Eigen::Index i = 0; i < points.cols(); ++i) {
+    for (Eigen::Index j = 0; j < partners.cols(); ++j) {
+      if (problem.exclusions.leave_out(i, j)) {
         continue;
       }
-      const Eigen::VectorXd apart = simulated.col(i) - simulated.col(other);
-      const PairTerm::Value value = self(apart.squaredNorm());
-      const double weight = weights(i) * weights(other) / distinct;
-      result.value -= weight * value.term;
-      // Once as the first of the pair, once as the second.
-      result.gradient.col(i) -= 2 * weight * 2 * value.by_square * apart;
+      const Eigen::VectorXd apart = points.col(i) - partners.col(j);
+      const PairFunction::Value k = kernel(apart.squaredNorm());
+      sums.value(i) += problem.weights(j) * k.value;
+      if (with_gradient) {
+        sums.gradient.col(i) += problem.weights(j) * 2 * k.slope * apart;
+      }
     }
   }
-  return result;
+  return sums;
 }
 
-double observed_self_term(const Eigen::MatrixXd& observed, const PairKernelOptions& options) {
-  PairKernelOptions as_drawn = options;
-  // Both images carry their noise already; only the common height of the Gaussian is left.
-  as_drawn.noise_variance = 0;
-  double log_height = 0;
-  if (options.kernel == PairKernel::Gaussian) {
-    const double h2 = options.bandwidth * options.bandwidth;
-    log_height = static_cast<double>(observed.rows()) / 2 * std::log1p(options.noise_variance / h2);
-  }
-  const PairTerm term(as_drawn, NoisySides::One, observed.rows());
-  const Eigen::Index m = observed.cols();
-  double sum = 0;
-  for (Eigen::Index j = 0; j < m; ++j) {
-    for (Eigen::Index other = 0; other < j; ++other) {
-      sum += 2 * term((observed.col(j) - observed.col(other)).squaredNorm()).term;
+template <typename Scalar>
+PairSums ReferencePairEngine<Scalar>::log_gaussian_sums(const PairProblem<Scalar>& problem,
+                                                        double variance) const {
+  const Eigen::MatrixXd points = problem.points.template cast<double>();
+  const Eigen::MatrixXd partners = problem.partners.template cast<double>();
+  PairSums sums;
+  sums.value.resize(points.cols());
+  sums.gradient = Eigen::MatrixXd::Zero(points.rows(), points.cols());
+  for (Eigen::Index i = 0; i < points.cols(); ++i) {
+    Eigen::VectorXd logs(partners.cols());
+    for (Eigen::Index j = 0; j < partners.cols(); ++j) {
+      logs(j) = problem.exclusions.leave_out(i, j)
+                    ? -std::numeric_limits<double>::infinity()
+                    : std::log(problem.weights(j)) -
+                          (points.col(i) - partners.col(j)).squaredNorm() / (2 * variance);
+    }
+    const double largest = logs.maxCoeff();
+    if (!(largest > -std::numeric_limits<double>::infinity())) {
+      sums.value(i) = largest;
+      continue;
+    }
+    const Eigen::VectorXd shares = (logs.array() - largest).exp();
+    sums.value(i) = largest + std::log(shares.sum());
+    for (Eigen::Index j = 0; j < partners.cols(); ++j) {
+      sums.gradient.col(i) +=
+          shares(j) / shares.sum() * (partners.col(j) - points.col(i)) / variance;
     }
   }
-  return -sum * std::exp(log_height) / (static_cast<double>(m) * static_cast<double>(m - 1));
+  return sums;
 }
+
+template <typename Scalar>
+LikelihoodSums ReferencePairEngine<Scalar>::likelihood(const Eigen::MatrixX<Scalar>& images,
+                                                       const Eigen::VectorXd& weights,
+                                                       const Eigen::MatrixX<Scalar>& observed,
+                                                       const Eigen::MatrixX<Scalar>& transfer,
+                                                       double variance) const {
+  const Eigen::MatrixXd x = images.template cast<double>();
+  const Eigen::MatrixXd y = observed.template cast<double>();
+  const Eigen::MatrixXd c = transfer.template cast<double>();
+  LikelihoodSums sums;
+  sums.log_evidence.resize(y.cols());
+  sums.share = Eigen::VectorXd::Zero(x.cols());
+  sums.pull = Eigen::MatrixXd::Zero(x.rows(), x.cols());
+  for (Eigen::Index j = 0; j < y.cols(); ++j) {
+    const Eigen::MatrixXd missing = (-(c.col(j).asDiagonal() * x)).colwise() + y.col(j);
+    const Eigen::VectorXd logs =
+        weights.array().log() -
+        missing.colwise().squaredNorm().transpose().array() / (2 * variance);
+    const double largest = logs.maxCoeff();
+    sums.log_evidence(j) = largest + std::log((logs.array() - largest).exp().sum());
+    for (Eigen::Index i = 0; i < x.cols(); ++i) {
+      if (weights(i) > 0) {
+        const double share = std::exp(logs(i) - sums.log_evidence(j)) / weights(i);
+        sums.share(i) += share;
+        sums.pull.col(i) += share * c.col(j).cwiseProduct(missing.col(i)) / variance;
+      }
+    }
+  }
+  return sums;
+}
+
+template class ReferencePairEngine<float>;
+template class ReferencePairEngine<double>;
 
 }  // namespace cryosip

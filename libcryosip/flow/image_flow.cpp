@@ -1,5 +1,6 @@
 #include "libcryosip/flow/image_flow.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "formats/error.hpp"
@@ -22,12 +23,6 @@ Choice choose(const ImageFlowOptions& options, const ImageSet& images) {
     choice.objective =
         choice.poses == PoseLaw::Given ? ObjectiveKind::Likelihood : ObjectiveKind::Mmd;
   }
-  if (choice.objective == ObjectiveKind::Likelihood && choice.poses != PoseLaw::Given) {
-    throw Error(
-        ErrorKind::Usage,
-        "the likelihood objective is sound only with given poses: with poses drawn at random "
-        "it diverges; take mmd or energy");
-  }
   return choice;
 }
 
@@ -47,48 +42,70 @@ class ImageFlow {
 
     likelihood_ = options.likelihood;
     likelihood_.seed = options.seed;
-    pairs_ = options.pairs;
-    pairs_.seed = options.seed;
-    pairs_.poses = choice_.poses;
-    pairs_.kernel =
-        choice_.objective == ObjectiveKind::Energy ? PairKernel::Distance : PairKernel::Gaussian;
+    samples_ = options.samples;
+    samples_.seed = options.seed;
+    samples_.poses = choice_.poses;
     if (options.images_per_step > 0) {
       likelihood_.images_per_step = options.images_per_step;
-      pairs_.images_per_step = options.images_per_step;
+      samples_.images_per_step = options.images_per_step;
+    }
+    switch (choice_.objective) {
+      case ObjectiveKind::Likelihood:
+        samples_.discrepancy = SampleDiscrepancy::Likelihood;
+        samples_.initial_temperature = std::max(1.0, likelihood_.initial_temperature);
+        samples_.annealing_share = likelihood_.cooling_share;
+        break;
+      case ObjectiveKind::Energy:
+        samples_.kernel = energy_kernel();
+        break;
+      case ObjectiveKind::Density:
+        samples_.discrepancy = SampleDiscrepancy::Density;
+        break;
+      case ObjectiveKind::Auto:
+      case ObjectiveKind::Mmd:
+        break;
     }
   }
 
   FlowResult run(Ensemble& ensemble,
                  Progress& progress,
                  const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
-    const bool goes_on =
-        schedule_under_way(ensemble, is_likelihood() ? describe(likelihood_) : describe(pairs_));
+    const bool goes_on = schedule_under_way(
+        ensemble, compares_one_by_one() ? describe(likelihood_) : describe(samples_));
     const ImageScale scale = scale_of_images(ensemble, goes_on, progress);
-    const double temperature =
-        is_likelihood() ? initial_temperature(ensemble, goes_on, scale, progress) : 1;
-    const BlockedPairEngine engine;
+    const BlockedPairEngine<float> engine;
     std::unique_ptr<FlowObjective> objective;
-    if (is_likelihood()) {
+    double temperature = 1;
+    if (compares_one_by_one()) {
+      temperature = initial_temperature(ensemble, goes_on, scale, progress);
       objective =
           std::make_unique<LikelihoodObjective>(*coefficients_, scale, likelihood_, temperature);
     } else {
-      objective = std::make_unique<PairObjective>(*coefficients_, scale, engine, pairs_);
+      objective = std::make_unique<SampleObjective>(*coefficients_, scale, engine, samples_);
     }
     progress.note("objective: " + objective->description());
+    if (choice_.objective == ObjectiveKind::Likelihood && choice_.poses == PoseLaw::Uniform) {
+      progress.warn(
+          "the likelihood with poses drawn at random is biased: an image has to be explained by "
+          "the "
+          "nearest pose drawn, and conformations stretch to make up for the rest; draw many "
+          "(--sampling C --nuisances) or take mmd");
+    }
     FlowOptions flow = options_.flow;
     flow.seed = options_.seed;
     begin_schedule(ensemble, *objective, flow);
     ensemble.flow.carry(kNoiseLabel, scale.noise_sigma);
     ensemble.flow.carry(kContrastLabel, scale.contrast);
-    if (is_likelihood()) {
+    if (compares_one_by_one()) {
       ensemble.flow.carry(kTemperatureLabel, temperature);
     }
     return run_flow(ensemble, *objective, flow, progress, after_step);
   }
 
  private:
-  [[nodiscard]] bool is_likelihood() const {
-    return choice_.objective == ObjectiveKind::Likelihood;
+  // Each image with every conformation in the image's own pose.
+  [[nodiscard]] bool compares_one_by_one() const {
+    return choice_.objective == ObjectiveKind::Likelihood && choice_.poses == PoseLaw::Given;
   }
 
   double initial_temperature(const Ensemble& ensemble,
@@ -114,7 +131,8 @@ class ImageFlow {
         *coefficients_,
         ensemble,
         {known(options_.noise_sigma, kNoiseLabel), known(given_contrast_, kContrastLabel)},
-        is_likelihood() ? ContrastEstimate::AtGivenPoses : ContrastEstimate::FromEnergy,
+        choice_.poses == PoseLaw::Given ? ContrastEstimate::AtGivenPoses
+                                        : ContrastEstimate::FromEnergy,
         choice_.poses,
         options_.seed,
         progress);
@@ -128,7 +146,7 @@ class ImageFlow {
   std::unique_ptr<const ImageModel> model_;
   std::unique_ptr<const ImageCoefficients> coefficients_;
   LikelihoodOptions likelihood_;
-  PairObjectiveOptions pairs_;
+  SampleObjectiveOptions samples_;
 };
 
 }  // namespace
@@ -140,11 +158,7 @@ FlowResult flow_on_images(
     const ImageFlowOptions& options,
     Progress& progress,
     const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
-  if (ensemble.dimension() != model.dimension()) {
-    throw Error(ErrorKind::Usage,
-                "the ensemble has " + std::to_string(ensemble.dimension()) +
-                    " coordinates, the model " + std::to_string(model.dimension()));
-  }
+  require_dimension(model, ensemble);
   ImageFlow flow(model, images, options, progress);
   return flow.run(ensemble, progress, after_step);
 }

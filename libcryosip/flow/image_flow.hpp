@@ -11,16 +11,17 @@
 #include "libcryosip/dataset/image_set.hpp"
 #include "libcryosip/flow/flow.hpp"
 #include "libcryosip/flow/likelihood_objective.hpp"
-#include "libcryosip/flow/pair_objective.hpp"
+#include "libcryosip/flow/sample_objective.hpp"
 #include "libcryosip/forward/conformation_model.hpp"
 
 namespace cryosip {
 
 enum class ObjectiveKind {
-  Auto,  ///< Likelihood where poses are given, Mmd where they are not
-  Likelihood,
-  Mmd,     ///< Gaussian kernel, noise integrated out
-  Energy,  ///< energy distance, noise integrated out
+  Auto,        ///< Likelihood where poses are given, Mmd where they are not
+  Likelihood,  ///< KL(q || p) by the noise model; unsound where poses are drawn at random
+  Mmd,         ///< squared MMD with SampleObjectiveOptions::kernel
+  Energy,      ///< the energy distance
+  Density,     ///< the f-divergence SampleObjectiveOptions::divergence
 };
 
 struct ImageFlowOptions {
@@ -33,7 +34,8 @@ struct ImageFlowOptions {
   std::optional<double> contrast;     ///< none: estimated against the initial ensemble
   std::size_t images_per_step = 0;    ///< 0: the objective's own default
   LikelihoodOptions likelihood;
-  PairObjectiveOptions pairs;
+  /// Poses, images per step and what follows from the objective are set by flow_on_images().
+  SampleObjectiveOptions samples;
   FlowOptions flow;
   std::uint64_t seed = 1;
 };

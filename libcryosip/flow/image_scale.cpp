@@ -1,12 +1,13 @@
 #include "libcryosip/flow/image_scale.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "formats/error.hpp"
 #include "formats/star.hpp"
+#include "libcryosip/core/parallel.hpp"
 #include "libcryosip/dataset/background.hpp"
-#include "libcryosip/flow/likelihood_objective.hpp"
-#include "libcryosip/flow/pair_objective.hpp"
 
 namespace cryosip {
 
@@ -18,6 +19,77 @@ std::string shown(double value) {
     text = formats::format_number(value);
   }
   return text;
+}
+
+double estimate_contrast_at_given_poses(const ImageCoefficients& images,
+                                        const Ensemble& ensemble,
+                                        Progress& progress,
+                                        std::size_t max_images) {
+  const std::size_t total = images.images().size();
+  const std::size_t used = std::min(total, max_images);
+  const ImageModel& model = images.model();
+  const ProgressStage stage(progress, "estimating the contrast", used);
+  std::vector<double> overlaps(used);
+  std::vector<double> norms(used);
+  parallel_for(used, [&](std::size_t u) {
+    const std::size_t image = u * total / used;
+    const ImagingCondition condition = images.images().condition(image);
+    const auto workspace = model.workspace();
+    Eigen::VectorXf drawn(model.size());
+    Eigen::VectorXd mean = Eigen::VectorXd::Zero(model.size());
+    for (Eigen::Index i = 0; i < ensemble.size(); ++i) {
+      model.draw(ensemble.coordinates.col(i), condition.pose, *workspace, drawn);
+      mean += ensemble.weights(i) * drawn.cast<double>();
+    }
+    mean.array() *= model.transfer(condition.ctf).cast<double>().array();
+    overlaps[u] = mean.dot(images.read(image).cast<double>());
+    norms[u] = mean.squaredNorm();
+  });
+  double overlap = 0;
+  double norm = 0;
+  for (std::size_t u = 0; u < used; ++u) {
+    overlap += overlaps[u];
+    norm += norms[u];
+  }
+  if (!(norm > 0)) {
+    throw Error(ErrorKind::Numerical,
+                "contrast: the drawn images are empty; does the molecule lie inside the box?");
+  }
+  return overlap / norm;
+}
+
+double estimate_contrast_from_energy(const ImageCoefficients& images,
+                                     const Ensemble& ensemble,
+                                     PoseLaw poses,
+                                     double noise_sigma,
+                                     std::uint64_t seed,
+                                     std::size_t max_images) {
+  const std::size_t total = images.images().size();
+  const std::size_t used = std::min(total, max_images);
+  const ImageModel& model = images.model();
+  std::vector<std::size_t> indices(used);
+  for (std::size_t u = 0; u < used; ++u) {
+    indices[u] = u * total / used;
+  }
+  const Eigen::MatrixXd observed = images.read(indices).cast<double>();
+  const double noise_energy = noise_sigma * noise_sigma * static_cast<double>(model.compared());
+  const double signal = observed.colwise().squaredNorm().mean() - noise_energy;
+
+  const NuisanceLaw law(images.images(), poses, seed);
+  const double drawn_energy = parallel_sum(used, [&](std::size_t u) {
+    const ImagingCondition condition = law.sample(0, u);
+    const auto workspace = model.workspace();
+    const Eigen::Index conformation = static_cast<Eigen::Index>(u) % ensemble.size();
+    Eigen::VectorXf drawn(model.size());
+    model.draw(ensemble.coordinates.col(conformation), condition.pose, *workspace, drawn);
+    return drawn.cwiseProduct(model.transfer(condition.ctf)).cast<double>().squaredNorm();
+  });
+  const double drawn = drawn_energy / static_cast<double>(used);
+  if (!(signal > 0) || !(drawn > 0)) {
+    throw Error(ErrorKind::Numerical,
+                "contrast: the images hold no more energy than the noise; give --contrast");
+  }
+  return std::sqrt(signal / drawn);
 }
 
 std::string describe(const ImageSet& images, const ImageModel& model) {

@@ -55,6 +55,24 @@ ImageScale image_scale(const ImageCoefficients& images,
                        std::uint64_t seed,
                        Progress& progress);
 
+/// Contrast by least squares of images against the ensemble's mean image at each image's own pose
+/// and CTF, over at most max_images images spread over the set.
+/// @throws Error(Numerical) where the drawn images vanish
+double estimate_contrast_at_given_poses(const ImageCoefficients& images,
+                                        const Ensemble& ensemble,
+                                        Progress& progress,
+                                        std::size_t max_images = 200);
+
+/// Contrast (taken positive) from the energy of the images beyond the noise's, against the energy
+/// of the ensemble's images under the law: needs no pose.
+/// @throws Error(Numerical) where the images hold no more than the noise
+double estimate_contrast_from_energy(const ImageCoefficients& images,
+                                     const Ensemble& ensemble,
+                                     PoseLaw poses,
+                                     double noise_sigma,
+                                     std::uint64_t seed,
+                                     std::size_t max_images = 1000);
+
 /// For a note: "2000 images of 48 pixels at 3.000000 angstrom, compared to 6.000000 angstrom, with
 /// CTF".
 std::string describe(const ImageSet& images, const ImageModel& model);

@@ -182,43 +182,6 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
   return result;
 }
 
-double estimate_contrast_at_given_poses(const ImageCoefficients& images,
-                                        const Ensemble& ensemble,
-                                        Progress& progress,
-                                        std::size_t max_images) {
-  const std::size_t total = images.images().size();
-  const std::size_t used = std::min(total, max_images);
-  const ImageModel& model = images.model();
-  const ProgressStage stage(progress, "estimating the contrast", used);
-  std::vector<double> overlaps(used);
-  std::vector<double> norms(used);
-  parallel_for(used, [&](std::size_t u) {
-    const std::size_t image = u * total / used;
-    const ImagingCondition condition = images.images().condition(image);
-    const auto workspace = model.workspace();
-    Eigen::VectorXf drawn(model.size());
-    Eigen::VectorXd mean = Eigen::VectorXd::Zero(model.size());
-    for (Eigen::Index i = 0; i < ensemble.size(); ++i) {
-      model.draw(ensemble.coordinates.col(i), condition.pose, *workspace, drawn);
-      mean += ensemble.weights(i) * drawn.cast<double>();
-    }
-    mean.array() *= model.transfer(condition.ctf).cast<double>().array();
-    overlaps[u] = mean.dot(images.read(image).cast<double>());
-    norms[u] = mean.squaredNorm();
-  });
-  double overlap = 0;
-  double norm = 0;
-  for (std::size_t u = 0; u < used; ++u) {
-    overlap += overlaps[u];
-    norm += norms[u];
-  }
-  if (!(norm > 0)) {
-    throw Error(ErrorKind::Numerical,
-                "contrast: the drawn images are empty; does the molecule lie inside the box?");
-  }
-  return overlap / norm;
-}
-
 double choose_initial_temperature(const ImageCoefficients& images,
                                   const ImageScale& scale,
                                   const Ensemble& ensemble,

@@ -53,14 +53,6 @@ class LikelihoodObjective final : public FlowObjective {
   BatchSchedule batches_;
 };
 
-/// Contrast by least squares of images against the ensemble's mean image at each image's own pose
-/// and CTF, over at most max_images images spread over the set.
-/// @throws Error(Numerical) where the drawn images vanish
-double estimate_contrast_at_given_poses(const ImageCoefficients& images,
-                                        const Ensemble& ensemble,
-                                        Progress& progress,
-                                        std::size_t max_images = 200);
-
 /// The temperature, at least 1, at which an image's posterior spreads over a fifth of the ensemble
 /// (mean of 1 / sum r^2 over the images looked at).  A colder start leaves conformations where no
 /// image pulls them; a hotter one spreads the ensemble before it is cooled.  Measured on AdK with

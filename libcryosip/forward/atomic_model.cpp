@@ -10,6 +10,7 @@
 #include "formats/error.hpp"
 #include "libcryosip/core/units.hpp"
 #include "libcryosip/forward/forward_model.hpp"
+#include "libcryosip/forward/polar_renderer.hpp"
 
 namespace cryosip {
 namespace {
@@ -52,20 +53,24 @@ double fading_detail_angstrom(const Scattering& scattering) {
   return 1 / std::sqrt(-std::log(kFaint) / (2 * kPi * kPi * variance));
 }
 
-class AtomicImages final : public ImageModel {
+PixelModel in_band(PixelModel pixel) {
+  return pixel == PixelModel::Point ? PixelModel::Bandlimited : pixel;
+}
+
+// What drawing through a renderer has in common, whatever the basis.
+template <typename Interface, typename AnyRenderer>
+class DrawnAtoms : public Interface {
  public:
-  AtomicImages(const AtomicModel& model,
-               std::shared_ptr<const FourierDisc> basis,
-               const ImagingOptions& options)
+  using typename Interface::Workspace;
+
+  template <typename Basis>
+  DrawnAtoms(const AtomicModel& model,
+             std::shared_ptr<const Basis> basis,
+             const ImagingOptions& options)
       : model_(model),
-        basis_(std::move(basis)),
-        renderer_(basis_,
-                  model.scattering(options.scattering),
-                  options.pixel == PixelModel::Point ? PixelModel::Bandlimited : options.pixel) {}
+        renderer_(std::move(basis), model.scattering(options.scattering), in_band(options.pixel)) {}
 
   [[nodiscard]] Eigen::Index dimension() const override { return model_.dimension(); }
-  [[nodiscard]] const ImageBasis& basis() const override { return *basis_; }
-  [[nodiscard]] Eigen::Index compared() const override { return basis_->size() - 2; }
   [[nodiscard]] std::unique_ptr<Workspace> workspace() const override {
     return std::make_unique<Scratch>(renderer_.workspace());
   }
@@ -77,42 +82,87 @@ class AtomicImages final : public ImageModel {
     scratch.coordinates = coordinates;
     model_.positions(coordinates, scratch.positions);
     renderer_.render(scratch.positions, pose, *scratch.renderer, image);
-    image(0) = 0;
-    image(basis_->frequencies()) = 0;
   }
   [[nodiscard]] Eigen::VectorXd pull_back(
       Workspace& workspace, const Eigen::Ref<const Eigen::VectorXf>& adjoint) const override {
     auto& scratch = static_cast<Scratch&>(workspace);
-    // The mean is no part of the image.
-    scratch.adjoint = adjoint;
-    scratch.adjoint(0) = 0;
-    scratch.adjoint(basis_->frequencies()) = 0;
-    renderer_.pull_back(scratch.adjoint, *scratch.renderer, scratch.gradient);
+    renderer_.pull_back(adjoint, *scratch.renderer, scratch.gradient);
     return model_.pull_back(scratch.coordinates, scratch.gradient.positions);
   }
-  [[nodiscard]] Eigen::VectorXf transfer(const std::optional<Ctf>& ctf) const override {
-    Eigen::VectorXf half = ctf ? Eigen::VectorXf(basis_->transfer(*ctf).cast<float>())
-                               : Eigen::VectorXf(Eigen::VectorXf::Ones(basis_->frequencies()));
-    half(0) = 0;
-    Eigen::VectorXf twice(basis_->size());
-    twice << half, half;
-    return twice;
-  }
 
- private:
+ protected:
   struct Scratch final : Workspace {
-    explicit Scratch(std::unique_ptr<Renderer<float>::Workspace> of_renderer)
+    explicit Scratch(std::unique_ptr<typename AnyRenderer::Workspace> of_renderer)
         : renderer(std::move(of_renderer)) {}
-    std::unique_ptr<Renderer<float>::Workspace> renderer;
+    std::unique_ptr<typename AnyRenderer::Workspace> renderer;
     Eigen::VectorXd coordinates;
     Eigen::Matrix3Xd positions;
     Eigen::VectorXf adjoint;
     RenderGradient gradient;
   };
 
+  [[nodiscard]] const AnyRenderer& renderer() const { return renderer_; }
+
+ private:
   const AtomicModel& model_;
-  std::shared_ptr<const FourierDisc> basis_;
-  FourierRenderer<float> renderer_;
+  AnyRenderer renderer_;
+};
+
+class AtomicImages final : public DrawnAtoms<ImageModel, FourierRenderer<float>> {
+ public:
+  using DrawnAtoms::DrawnAtoms;
+
+  [[nodiscard]] const ImageBasis& basis() const override { return disc(); }
+  [[nodiscard]] Eigen::Index compared() const override { return disc().size() - 2; }
+  void draw(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
+            const Pose& pose,
+            Workspace& workspace,
+            Eigen::Ref<Eigen::VectorXf> image) const override {
+    DrawnAtoms::draw(coordinates, pose, workspace, image);
+    image(0) = 0;
+    image(disc().frequencies()) = 0;
+  }
+  [[nodiscard]] Eigen::VectorXd pull_back(
+      Workspace& workspace, const Eigen::Ref<const Eigen::VectorXf>& adjoint) const override {
+    // The mean is no part of the image.
+    Eigen::VectorXf& without_mean = static_cast<Scratch&>(workspace).adjoint;
+    without_mean = adjoint;
+    without_mean(0) = 0;
+    without_mean(disc().frequencies()) = 0;
+    return DrawnAtoms::pull_back(workspace, without_mean);
+  }
+  [[nodiscard]] Eigen::VectorXf transfer(const std::optional<Ctf>& ctf) const override {
+    Eigen::VectorXf half = ctf ? Eigen::VectorXf(disc().transfer(*ctf).cast<float>())
+                               : Eigen::VectorXf(Eigen::VectorXf::Ones(disc().frequencies()));
+    half(0) = 0;
+    Eigen::VectorXf twice(disc().size());
+    twice << half, half;
+    return twice;
+  }
+
+ private:
+  [[nodiscard]] const FourierDisc& disc() const { return renderer().basis(); }
+};
+
+class AtomicPolarImages final : public DrawnAtoms<PolarImageModel, PolarRenderer<float>> {
+ public:
+  AtomicPolarImages(const AtomicModel& model,
+                    std::shared_ptr<const PolarBasis> basis,
+                    const ImagingOptions& options)
+      : DrawnAtoms(model, std::move(basis), options) {
+    const Scattering scattering = model.scattering(options.scattering);
+    for (const int type : scattering.type_of_atom) {
+      pixel_sum_ += form_factor(scattering.types[static_cast<std::size_t>(type)], 0);
+    }
+    const double pixel_size = this->basis().grid().pixel_size_angstrom;
+    pixel_sum_ /= pixel_size * pixel_size;
+  }
+
+  [[nodiscard]] const PolarBasis& basis() const override { return renderer().basis(); }
+  [[nodiscard]] double pixel_sum() const override { return pixel_sum_; }
+
+ private:
+  double pixel_sum_ = 0;
 };
 
 class AtomicSimulator final : public PixelSimulator {
@@ -144,7 +194,35 @@ std::unique_ptr<ImageModel> AtomicModel::image_model(const ImageGrid& grid,
   const double resolution =
       resolution_angstrom > 0 ? resolution_angstrom : finest_detail_angstrom(options);
   return std::make_unique<AtomicImages>(
-      *this, std::make_shared<FourierDisc>(grid, resolution), options);
+      *this, std::make_shared<const FourierDisc>(grid, resolution), options);
+}
+
+std::unique_ptr<PolarImageModel> AtomicModel::polar_image_model(
+    const ImageGrid& grid,
+    double resolution_angstrom,
+    double radius_angstrom,
+    const ImagingOptions& options) const {
+  if (!has_views()) {
+    return ConformationModel::polar_image_model(
+        grid, resolution_angstrom, radius_angstrom, options);
+  }
+  const double resolution =
+      resolution_angstrom > 0 ? resolution_angstrom : finest_detail_angstrom(options);
+  return std::make_unique<AtomicPolarImages>(
+      *this, std::make_shared<const PolarBasis>(grid, resolution, radius_angstrom), options);
+}
+
+double AtomicModel::radius_angstrom(const Eigen::MatrixXd& coordinates) const {
+  if (!has_views()) {
+    return ConformationModel::radius_angstrom(coordinates);
+  }
+  Eigen::Matrix3Xd at(3, atoms().count());
+  double squared = 0;
+  for (Eigen::Index i = 0; i < coordinates.cols(); ++i) {
+    positions(coordinates.col(i), at);
+    squared = std::max(squared, at.colwise().squaredNorm().maxCoeff());
+  }
+  return std::sqrt(squared);
 }
 
 std::unique_ptr<PixelSimulator> AtomicModel::pixel_simulator(const ImageGrid& grid,

@@ -38,6 +38,13 @@ class AtomicModel : public ConformationModel {
       const ImageGrid& grid,
       double resolution_angstrom,
       const ImagingOptions& options) const override;
+  /// PixelModel::Point as for image_model().
+  [[nodiscard]] std::unique_ptr<PolarImageModel> polar_image_model(
+      const ImageGrid& grid,
+      double resolution_angstrom,
+      double radius_angstrom,
+      const ImagingOptions& options) const override;
+  [[nodiscard]] double radius_angstrom(const Eigen::MatrixXd& coordinates) const override;
   [[nodiscard]] std::unique_ptr<PixelSimulator> pixel_simulator(
       const ImageGrid& grid, const ImagingOptions& options) const override;
 };

@@ -8,6 +8,8 @@
 #include <Eigen/Core>
 
 #include "libcryosip/forward/image_model.hpp"
+#include "libcryosip/forward/polar_image_model.hpp"
+#include "libcryosip/structure/ensemble.hpp"
 
 namespace cryosip {
 
@@ -34,6 +36,19 @@ class ConformationModel {
   /// @throws Error(Usage) a grid it cannot be drawn on, an option out of range
   [[nodiscard]] virtual std::unique_ptr<ImageModel> image_model(
       const ImageGrid& grid, double resolution_angstrom, const ImagingOptions& options) const = 0;
+  /// Its images as coefficients of a polar basis.  This object must outlive the result.
+  /// @param resolution_angstrom  as image_model()
+  /// @param radius_angstrom      see PolarBasis; radius_angstrom() and the largest shift
+  /// @throws Error(Usage) as image_model(); a model without views
+  [[nodiscard]] virtual std::unique_ptr<PolarImageModel> polar_image_model(
+      const ImageGrid& grid,
+      double resolution_angstrom,
+      double radius_angstrom,
+      const ImagingOptions& options) const;
+  /// Largest distance from the origin of an atom's centre in any of these conformations.
+  /// @param coordinates  (K, conformations), at least one
+  /// @throws Error(Usage) a model without views
+  [[nodiscard]] virtual double radius_angstrom(const Eigen::MatrixXd& coordinates) const;
   /// Its images as pixels.  This object must outlive the result.
   /// @throws Error(Usage) as image_model()
   [[nodiscard]] virtual std::unique_ptr<PixelSimulator> pixel_simulator(
@@ -45,5 +60,8 @@ class ConformationModel {
 /// A structure is moved so that the mean position of its atoms is the origin.
 /// @throws Error(Input) as the readers of formats/
 std::unique_ptr<ConformationModel> load_conformation_model(const std::string& name);
+
+/// @throws Error(Usage) an ensemble of another number of coordinates than the model's
+void require_dimension(const ConformationModel& model, const Ensemble& ensemble);
 
 }  // namespace cryosip

@@ -1,17 +1,12 @@
-#include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <numbers>
+#include <utility>
 
-#include "formats/error.hpp"
 #include "libcryosip/core/units.hpp"
 #include "libcryosip/forward/renderer.hpp"
 
 namespace cryosip {
 namespace {
-
-double sinc(double x) {
-  return x == 0 ? 1 : std::sin(kPi * x) / (kPi * x);
-}
 
 // exp(2 pi i k x / L) for k = 0 .. radius, all atoms at once: columns 0 .. radius hold cosines,
 // columns radius + 1 .. 2 radius + 1 sines.  One sine and cosine an atom, the rest by recurrence.
@@ -53,51 +48,31 @@ template <typename Scalar>
 FourierRenderer<Scalar>::FourierRenderer(std::shared_ptr<const FourierDisc> basis,
                                          const Scattering& scattering,
                                          PixelModel pixel)
-    : basis_(std::move(basis)), order_(static_cast<std::size_t>(scattering.count())) {
-  if (pixel == PixelModel::Point) {
-    throw Error(ErrorKind::Usage, "point sampling aliases and needs the pixel renderer");
-  }
-  const Eigen::Index atoms = scattering.count();
-  std::iota(order_.begin(), order_.end(), Eigen::Index{0});
-  const auto type_of = [&](Eigen::Index atom) {
-    return scattering.type_of_atom[static_cast<std::size_t>(atom)];
-  };
-  std::stable_sort(order_.begin(), order_.end(), [&](Eigen::Index a, Eigen::Index b) {
-    return type_of(a) < type_of(b);
-  });
-
+    : basis_(std::move(basis)) {
   const ImageGrid& grid = basis_->grid();
   const double edge = grid.edge_angstrom();
-  for (Eigen::Index first = 0; first < atoms;) {
-    const int type = type_of(order_[static_cast<std::size_t>(first)]);
+  for (const Scattering::TypeMembers& members : scattering.members_of_types()) {
     Segment segment;
-    segment.first = first;
-    while (first < atoms && type_of(order_[static_cast<std::size_t>(first)]) == type) {
-      ++first;
-    }
-    segment.count = first - segment.first;
+    segment.first = static_cast<Eigen::Index>(order_.size());
+    segment.count = static_cast<Eigen::Index>(members.atoms.size());
+    order_.insert(order_.end(), members.atoms.begin(), members.atoms.end());
     segment.envelope.resize(basis_->frequencies());
     for (Eigen::Index i = 0; i < basis_->frequencies(); ++i) {
       const Eigen::Vector2d k = basis_->frequency(i).cast<double>();
-      const double q2 = k.squaredNorm() / (edge * edge);
-      double form_factor = 0;
-      for (const ScatteringGaussian& gaussian : scattering.types[static_cast<std::size_t>(type)]) {
-        form_factor += gaussian.amplitude * std::exp(-gaussian.b_angstrom2 * q2 / 4);
-      }
-      const double pixel_factor =
-          pixel == PixelModel::Average ? sinc(k.x() / grid.box) * sinc(k.y() / grid.box) : 1;
       // A sum over pixels is the integral over the area in units of a pixel's.
       const double unitary = (i == 0 ? 1 : std::numbers::sqrt2) /
                              (grid.box * grid.pixel_size_angstrom * grid.pixel_size_angstrom);
-      segment.envelope(i) = static_cast<Scalar>(form_factor * pixel_factor * unitary);
+      segment.envelope(i) =
+          static_cast<Scalar>(form_factor(scattering.types[members.type], k.norm() / edge) *
+                              pixel_transfer(pixel, k.x() / grid.box, k.y() / grid.box) * unitary);
     }
     segments_.push_back(std::move(segment));
   }
 
   has_b_factors_ = (scattering.b_factors_angstrom2.array() != 0).any();
   if (has_b_factors_) {
-    attenuation_.resize(atoms, basis_->radius() + 1);
-    for (Eigen::Index i = 0; i < atoms; ++i) {
+    attenuation_.resize(scattering.count(), basis_->radius() + 1);
+    for (Eigen::Index i = 0; i < scattering.count(); ++i) {
       const double b = scattering.b_factors_angstrom2(order_[static_cast<std::size_t>(i)]);
       for (Eigen::Index k = 0; k < attenuation_.cols(); ++k) {
         const double q = static_cast<double>(k) / edge;
@@ -228,18 +203,7 @@ void FourierRenderer<Scalar>::pull_back(const Eigen::Ref<const Vector>& adjoint,
   const Eigen::VectorXd by_x = by_coordinate(scratch.x_adjoint, scratch.x_waves);
   const Eigen::VectorXd by_y = by_coordinate(scratch.y_adjoint, scratch.y_waves);
 
-  const auto atoms = static_cast<Eigen::Index>(order_.size());
-  gradient.positions.resize(3, atoms);
-  const Eigen::Vector3d row_x = scratch.pose.rotation.row(0);
-  const Eigen::Vector3d row_y = scratch.pose.rotation.row(1);
-  for (Eigen::Index i = 0; i < atoms; ++i) {
-    gradient.positions.col(order_[static_cast<std::size_t>(i)]) = by_x(i) * row_x + by_y(i) * row_y;
-  }
-  gradient.shift = {by_x.sum(), by_y.sum()};
-  // dv = w x v: the torque of the in-plane forces.
-  const auto& view = scratch.view;
-  gradient.rotation_radian = {
-      -view.row(2).dot(by_y), view.row(2).dot(by_x), view.row(0).dot(by_y) - view.row(1).dot(by_x)};
+  pull_back_view(scratch.pose, order_, scratch.view, by_x, by_y, gradient);
 }
 
 template class FourierRenderer<float>;

@@ -60,6 +60,22 @@ void check_grid(const ImageGrid& grid) {
   }
 }
 
+int band_radius(const ImageGrid& grid, double resolution_angstrom) {
+  check_grid(grid);
+  const double wanted =
+      resolution_angstrom > 0 ? grid.edge_angstrom() / resolution_angstrom : grid.box;
+  // A resolution that is a whole number of cycles must not fall to the one below by rounding.
+  constexpr double kRounding = 1e-9;
+  const int radius = static_cast<int>(std::min(std::floor(wanted + kRounding), grid.box / 2.0 - 1));
+  if (radius < 1) {
+    throw Error(ErrorKind::Usage,
+                "resolution limit of " + std::to_string(resolution_angstrom) +
+                    " angstrom: coarser than the box of " + std::to_string(grid.edge_angstrom()) +
+                    " angstrom");
+  }
+  return radius;
+}
+
 PixelBasis::PixelBasis(const ImageGrid& grid) : grid_(grid), transform_(std::max(1, grid.box)) {
   check_grid(grid);
 }
@@ -102,19 +118,7 @@ Ctf::Gradient PixelBasis::ctf_gradient(const Ctf& ctf,
 }
 
 FourierDisc::FourierDisc(const ImageGrid& grid, double resolution_angstrom)
-    : grid_(grid), transform_(std::max(1, grid.box)) {
-  check_grid(grid);
-  const double wanted =
-      resolution_angstrom > 0 ? grid.edge_angstrom() / resolution_angstrom : grid.box;
-  // A resolution that is a whole number of cycles must not fall to the one below by rounding.
-  constexpr double kRounding = 1e-9;
-  radius_ = static_cast<int>(std::min(std::floor(wanted + kRounding), grid.box / 2.0 - 1));
-  if (radius_ < 1) {
-    throw Error(ErrorKind::Usage,
-                "resolution limit of " + std::to_string(resolution_angstrom) +
-                    " angstrom: coarser than the box of " + std::to_string(grid.edge_angstrom()) +
-                    " angstrom");
-  }
+    : grid_(grid), radius_(band_radius(grid, resolution_angstrom)), transform_(grid.box) {
   for (int kx = 0; kx <= radius_; ++kx) {
     int top = 0;
     while ((top + 1) * (top + 1) + kx * kx <= radius_ * radius_) {

@@ -30,6 +30,10 @@ struct ImageGrid {
 }
 /// @throws Error(Usage) a box that is not usable, non-positive pixel size
 void check_grid(const ImageGrid& grid);
+/// Radius of the band with this finest detail, in whole cycles a box; cut to the Nyquist circle,
+/// whose row is left out.  @param resolution_angstrom  0: to the Nyquist circle
+/// @throws Error(Usage) see check_grid; a resolution that leaves no frequency but zero
+[[nodiscard]] int band_radius(const ImageGrid& grid, double resolution_angstrom);
 
 class ImageBasis {
  public:
@@ -88,9 +92,8 @@ class PixelBasis final : public ImageBasis {
 /// The imaginary part at k = 0 is always 0.
 class FourierDisc final : public ImageBasis {
  public:
-  /// @param resolution_angstrom  finest detail kept; cut to the Nyquist circle, whose row is left
-  /// out
-  /// @throws Error(Usage) see check_grid; a resolution that leaves no frequency but zero
+  /// @param resolution_angstrom  finest detail kept, see band_radius
+  /// @throws Error(Usage) see band_radius
   FourierDisc(const ImageGrid& grid, double resolution_angstrom);
 
   [[nodiscard]] const ImageGrid& grid() const override { return grid_; }
@@ -122,7 +125,7 @@ class FourierDisc final : public ImageBasis {
 
  private:
   ImageGrid grid_;
-  int radius_ = 0;
+  int radius_;
   std::vector<int> top_;
   std::vector<Eigen::Vector2i> frequency_;
   ImageTransform transform_;

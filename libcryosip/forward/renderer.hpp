@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <Eigen/Core>
@@ -21,6 +22,23 @@ struct RenderGradient {
   Eigen::Vector3d rotation_radian = Eigen::Vector3d::Zero();
   Eigen::Vector2d shift = Eigen::Vector2d::Zero();  ///< by the pose's shift, per angstrom
 };
+
+/// What a frequency's value is multiplied by when pixels are made so.  Frequencies in cycles a
+/// pixel.
+/// @throws Error(Usage) PixelModel::Point, which is no such factor
+[[nodiscard]] double pixel_transfer(PixelModel pixel, double kx, double ky);
+
+/// Gradient by positions and pose from that by the atoms' places in the image.
+/// @param order       our atom i is the molecule's order[i]
+/// @param view        (3, atoms), our order: positions rotated, not shifted
+/// @param by_x, by_y  (atoms), our order, per angstrom
+/// @param gradient    overwritten
+void pull_back_view(const Pose& pose,
+                    std::span<const Eigen::Index> order,
+                    const Eigen::Matrix3Xd& view,
+                    const Eigen::VectorXd& by_x,
+                    const Eigen::VectorXd& by_y,
+                    RenderGradient& gradient);
 
 /// Image values are projected densities, in units of the scattering amplitude per angstrom^2:
 ///   I(u) = sum_atoms sum_g a_g exp(-|u - x|^2 / 2 v_g) / (2 pi v_g),  v_g = (b_g + B_atom) / 8

@@ -36,6 +36,27 @@ std::vector<ScatteringGaussian> element_gaussians(const Atoms& atoms, Eigen::Ind
 
 }  // namespace
 
+double form_factor(std::span<const ScatteringGaussian> gaussians, double q) {
+  double sum = 0;
+  for (const ScatteringGaussian& gaussian : gaussians) {
+    sum += gaussian.amplitude * std::exp(-gaussian.b_angstrom2 * q * q / 4);
+  }
+  return sum;
+}
+
+std::vector<Scattering::TypeMembers> Scattering::members_of_types() const {
+  std::vector<TypeMembers> members(types.size());
+  for (std::size_t type = 0; type < types.size(); ++type) {
+    members[type].type = type;
+  }
+  for (Eigen::Index atom = 0; atom < count(); ++atom) {
+    const int type = type_of_atom[static_cast<std::size_t>(atom)];
+    members[static_cast<std::size_t>(type)].atoms.push_back(atom);
+  }
+  std::erase_if(members, [](const TypeMembers& of_type) { return of_type.atoms.empty(); });
+  return members;
+}
+
 double Scattering::narrowest_variance_angstrom2() const {
   double narrowest = std::numeric_limits<double>::infinity();
   for (Eigen::Index atom = 0; atom < count(); ++atom) {

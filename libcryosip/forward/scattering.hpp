@@ -1,6 +1,8 @@
 // What an atom looks like: sums of Gaussians, at residue or at atomic resolution.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +19,9 @@ struct ScatteringGaussian {
   double b_angstrom2 = 0;
 };
 
+/// Sum of the Gaussians at q in 1/angstrom.
+[[nodiscard]] double form_factor(std::span<const ScatteringGaussian> gaussians, double q);
+
 /// The appearance of every atom of a molecule.
 struct Scattering {
   std::vector<std::vector<ScatteringGaussian>> types;  ///< at least one Gaussian each
@@ -27,6 +32,12 @@ struct Scattering {
   [[nodiscard]] Eigen::Index count() const {
     return static_cast<Eigen::Index>(type_of_atom.size());
   }
+  /// Atoms of every type that has any, in their order.
+  struct TypeMembers {
+    std::size_t type = 0;
+    std::vector<Eigen::Index> atoms;
+  };
+  [[nodiscard]] std::vector<TypeMembers> members_of_types() const;
   /// Variance of the narrowest Gaussian drawn, in angstrom^2.
   [[nodiscard]] double narrowest_variance_angstrom2() const;
 };

@@ -46,7 +46,9 @@ expect() {
 {
   for how in '--poses given' '--poses uniform --objective mmd' '--poses uniform --objective energy' \
     '--integrator euler --step-size 1e-3' '--integrator momentum --step-size 1e-3 --momentum 0.5' \
-    '--weight-rate 0.1 --injection 0.1'; do
+    '--weight-rate 0.1 --injection 0.1' \
+    '--poses uniform --objective mmd --kernel laplace+imq:2+0.1*riesz:1.5 --sampling C --nuisances 2' \
+    '--objective energy --noise drawn --sampling B --nuisances 3 --integrator euler'; do
     $flow $how start.star --steps 30 -j 1 -o once.star || complain "$how: failed"
     cmp -s start.star once.star && complain "$how: nothing moved"
 
@@ -107,8 +109,17 @@ expect() {
 
   expect 2 '.*--images' cryosip-flow-step start.star
   expect 2 "--objective: 'guess' found, expected auto, likelihood, mmd, energy" $flow --objective guess start.star -o never.star
-  expect 2 'the likelihood objective is sound only with given poses' \
-    $flow --poses uniform --objective likelihood start.star -o never.star
+  expect 2 "--kernel: only the objective mmd has one" \
+    $flow --objective energy --kernel laplace start.star -o never.star
+  expect 2 ".*gaussian, laplace, imq" $flow --objective mmd --kernel tophat start.star -o never.star
+  expect 2 '.*nuisances' $flow --objective mmd --sampling A --nuisances 2 start.star -o never.star
+  expect 5 '.*finite' $flow --objective chi-squared start.star --steps 1 -o never.star
+
+  # The trap of drawn poses is named.
+  $flow --poses uniform --objective likelihood --steps 1 start.star -o trapped.star 2>err ||
+    complain 'one step of the likelihood with drawn poses failed'
+  grep -q 'warning: the likelihood with poses drawn at random is biased' err ||
+    complain "the likelihood with drawn poses said: $(cat err)"
   expect 2 '--steps: -1 found' $flow --steps -1 start.star -o never.star
   expect 2 'flow: expected a positive step size' $flow --step-size 0 start.star -o never.star
   expect 2 'flow: expected' $flow --momentum 1 start.star -o never.star

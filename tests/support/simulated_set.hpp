@@ -16,17 +16,21 @@ namespace cryosip::testing {
 
 class SimulatedSet {
  public:
-  explicit SimulatedSet(std::size_t count = 12, double noise_sigma = 0.005) {
+  /// @param width  standard deviation of each well
+  explicit SimulatedSet(std::size_t count = 12,
+                        double noise_sigma = 0.005,
+                        double width = 0.2,
+                        double shift_sigma_angstrom = 2) {
     Mixture law;
     law.weights = Eigen::Vector2d(0.5, 0.5);
     law.means.resize(2, 2);
     law.means << -0.6, 0.6, 0, 0.3;
-    law.sigmas = Eigen::MatrixXd::Constant(2, 2, 0.2);
+    law.sigmas = Eigen::MatrixXd::Constant(2, 2, width);
     SimulationOptions options;
     options.count = count;
     options.grid = {16, 4.0};
     options.noise_sigma = noise_sigma;
-    options.shift_sigma_angstrom = 2;
+    options.shift_sigma_angstrom = shift_sigma_angstrom;
     options.astigmatism_max_angstrom = 1000;
     SilentProgress progress;
     truth_ = simulate(model_, law, options, stack_path(), progress);

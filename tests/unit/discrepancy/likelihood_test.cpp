@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include "formats/error.hpp"
 #include "libcryosip/core/random.hpp"
+#include "tests/support/random_images.hpp"
 
 namespace cryosip {
 namespace {
@@ -120,6 +122,93 @@ TEST(Responsibilities, OfAConformationWithoutWeightAreZeroHoweverWellItFits) {
   EXPECT_EQ(result.values(0), 0);
   EXPECT_NEAR(result.values.sum(), 1, 1e-15);
   EXPECT_NEAR(result.log_evidence, std::log(0.5 * (1 + std::exp(1.0))), 1e-14);
+}
+
+class DrawnPoses : public ::testing::Test {
+ protected:
+  static constexpr Eigen::Index kSize = 5;
+  static constexpr double kTemperature = 2;
+
+  SimulatedImages<double> p_{.images = testing::random_images(kSize, 4, 1),
+                             .weights = testing::random_weights(4, 2),
+                             .conformation = {},
+                             .nuisance = {}};
+  Eigen::MatrixXd y_ = testing::random_images(kSize, 6, 3);
+  Eigen::MatrixXd c_ = testing::random_images(kSize, 6, 4);
+  ReferencePairEngine<double> engine_;
+
+  [[nodiscard]] DiscrepancyResult evaluate(const SimulatedImages<double>& p) const {
+    return drawn_pose_likelihood(engine_, p, y_, c_, kVariance, kTemperature);
+  }
+};
+
+TEST_F(DrawnPoses, AreTheFormulaWrittenOut) {
+  const DiscrepancyResult result = evaluate(p_);
+
+  double value = 0;
+  Eigen::VectorXd variation = Eigen::VectorXd::Zero(4);
+  for (Eigen::Index j = 0; j < 6; ++j) {
+    Eigen::VectorXd likelihoods(4);
+    for (Eigen::Index i = 0; i < 4; ++i) {
+      likelihoods(i) =
+          std::exp(-(c_.col(j).cwiseProduct(p_.images.col(i)) - y_.col(j)).squaredNorm() /
+                   (2 * kTemperature * kVariance));
+    }
+    const double evidence = likelihoods.dot(p_.weights);
+    value -= std::log(evidence) / 6;
+    variation -= likelihoods / evidence / 6;
+  }
+  EXPECT_NEAR(result.value, value, 1e-13);
+  EXPECT_LT((result.first_variation - variation).norm(), 1e-13);
+  EXPECT_EQ(result.log_scale, 0);
+}
+
+TEST_F(DrawnPoses, GradientTimesWeightAgreesWithDifferencesOfTheValue) {
+  const DiscrepancyResult result = evaluate(p_);
+  constexpr double kStep = 1e-5;
+  for (Eigen::Index i = 0; i < p_.images.size(); ++i) {
+    SimulatedImages<double> up = p_;
+    SimulatedImages<double> down = p_;
+    up.images(i) += kStep;
+    down.images(i) -= kStep;
+    const double difference = (evaluate(up).value - evaluate(down).value) / (2 * kStep);
+    EXPECT_NEAR(p_.weights(i / kSize) * result.gradient(i), difference, 1e-9);
+  }
+}
+
+TEST_F(DrawnPoses, AgreeWithTheLikelihoodOfOneImageAtATime) {
+  const Eigen::MatrixXd transfer = testing::random_images(6, 6, 5);
+  const Eigen::MatrixXd y = testing::random_images(6, 6, 6);
+  p_.images = testing::random_images(6, 4, 7);
+  double expected = 0;
+  for (Eigen::Index j = 0; j < 6; ++j) {
+    const ImageLikelihood likelihood(
+        y.col(j).cast<float>(), transfer.col(j).cast<float>(), kVariance);
+    Eigen::VectorXd logs(4);
+    for (Eigen::Index i = 0; i < 4; ++i) {
+      logs(i) = likelihood.log_likelihood(p_.images.col(i).cast<float>());
+    }
+    expected -= (responsibilities(logs, p_.weights, kTemperature).log_evidence -
+                 y.col(j).squaredNorm() / (2 * kTemperature * kVariance)) /
+                6;
+  }
+
+  EXPECT_NEAR(drawn_pose_likelihood(engine_, p_, y, transfer, kVariance, kTemperature).value,
+              expected,
+              1e-5 * expected);
+}
+
+TEST_F(DrawnPoses, RefuseWhatMakesNoSense) {
+  const auto evaluate_with =
+      [&](const Eigen::MatrixXd& transfer, double variance, double temperature) {
+        static_cast<void>(drawn_pose_likelihood(engine_, p_, y_, transfer, variance, temperature));
+      };
+  EXPECT_THROW(evaluate_with(c_.leftCols(5), 1, 1), Error);
+  EXPECT_THROW(evaluate_with(c_.topRows(4), 1, 1), Error);
+  EXPECT_THROW(evaluate_with(c_, 0, 1), Error);
+  EXPECT_THROW(evaluate_with(c_, 1, -1), Error);
+  p_.weights *= 2;
+  EXPECT_THROW(evaluate_with(c_, 1, 1), Error);
 }
 
 }  // namespace

@@ -8,281 +8,307 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
-#include "libcryosip/core/random.hpp"
+#include "tests/support/random_images.hpp"
 
 namespace cryosip {
 namespace {
 
-Eigen::MatrixXd random_images(Eigen::Index size, Eigen::Index count, std::uint64_t index) {
-  RandomStream stream(7, StreamPurpose::Test, index);
-  return Eigen::MatrixXd::NullaryExpr(size, count, [&] { return stream.normal(); });
-}
+using ::cryosip::testing::random_images;
+using ::cryosip::testing::random_weights;
 
-Eigen::VectorXd random_weights(Eigen::Index count, std::uint64_t index) {
-  RandomStream stream(8, StreamPurpose::Test, index);
-  const Eigen::VectorXd weights =
-      Eigen::VectorXd::NullaryExpr(count, [&] { return stream.uniform(); });
-  return weights / weights.sum();
-}
-
-// The kernels as the theory writes them, a pair at a time; `sides` images of the pair have their
-// noise integrated out.  The Gaussian is divided by the factor that pair_engine.hpp names.
-double s_kernel(const PairKernelOptions& options, double r2, double d, int sides) {
-  const double v = options.noise_variance;
-  if (options.kernel == PairKernel::Distance) {
-    return std::sqrt(r2 + sides * d * v);
+// Groups of a few, as sampling methods B and C make them.
+std::vector<int> labels(Eigen::Index count, int period, bool in_runs) {
+  std::vector<int> result;
+  for (int i = 0; i < count; ++i) {
+    result.push_back(in_runs ? i / period : i % period);
   }
-  const double h2 = options.bandwidth * options.bandwidth;
-  const double height = std::pow(h2 / (h2 + sides * v), d / 2);
-  const double common = std::pow(h2 / (h2 + v), d / 2);
-  return -height / common * std::exp(-r2 / (2 * (h2 + sides * v)));
+  return result;
 }
 
-double by_hand(const Eigen::MatrixXd& x,
-               const Eigen::VectorXd& w,
-               const Eigen::MatrixXd& y,
-               const PairKernelOptions& options) {
-  const auto d = static_cast<double>(x.rows());
-  double cross = 0;
-  for (Eigen::Index i = 0; i < x.cols(); ++i) {
-    for (Eigen::Index j = 0; j < y.cols(); ++j) {
-      cross += w(i) / static_cast<double>(y.cols()) *
-               s_kernel(options, (x.col(i) - y.col(j)).squaredNorm(), d, 1);
+struct Images {
+  Eigen::MatrixXd points;
+  Eigen::MatrixXd partners;
+  Eigen::VectorXd weights;
+  std::vector<int> origin;
+  std::vector<int> conformation;
+  std::vector<int> nuisance;
+
+  // One weight is 0 where there are several.
+  Images(Eigen::Index size, Eigen::Index point_count, Eigen::Index partner_count)
+      : points(random_images(size, point_count, 1)),
+        partners(random_images(size, partner_count, 2).array() + 0.2),
+        weights(random_weights(partner_count, 3)) {
+    if (partner_count > 2) {
+      weights(partner_count / 2) = 0;
+      weights /= weights.sum();
     }
   }
-  double self = 0;
-  double pairs = 0;
-  for (Eigen::Index i = 0; i < x.cols(); ++i) {
-    for (Eigen::Index k = 0; k < x.cols(); ++k) {
-      if (i != k) {
-        self += w(i) * w(k) * s_kernel(options, (x.col(i) - x.col(k)).squaredNorm(), d, 2);
-        pairs += w(i) * w(k);
-      }
-    }
-  }
-  return 2 * cross - self / pairs;
-}
-
-constexpr std::array kKernels = {
-    PairKernelOptions{.kernel = PairKernel::Distance},
-    PairKernelOptions{.kernel = PairKernel::Distance, .noise_variance = 0.4},
-    PairKernelOptions{.kernel = PairKernel::Gaussian, .bandwidth = 2},
-    PairKernelOptions{.kernel = PairKernel::Gaussian, .bandwidth = 1.5, .noise_variance = 0.3}};
-
-TEST(ReferencePairEngine, EqualsTheFormulasWrittenOut) {
-  const Eigen::MatrixXd x = random_images(5, 6, 1);
-  const Eigen::MatrixXd y = random_images(5, 7, 2).array() + 0.3;
-  const Eigen::VectorXd w = random_weights(6, 3);
-
-  for (const PairKernelOptions& options : kKernels) {
-    const double expected = by_hand(x, w, y, options);
-    EXPECT_NEAR(ReferencePairEngine().evaluate(x, w, y, options).value,
-                expected,
-                1e-13 * std::abs(expected));
-  }
-}
-
-TEST(ReferencePairEngine, HasTheWorkedValueOfTwoAgainstOne) {
-  Eigen::MatrixXd x(1, 2);
-  x << 0, 3;
-  const Eigen::MatrixXd y = Eigen::MatrixXd::Constant(1, 1, 1);
-  const Eigen::VectorXd w = Eigen::Vector2d(0.5, 0.5);
-
-  // Energy: 2 (1 + 2) / 2 - 3.  Gaussian: self k(3) - 2 (k(1) + k(2)) / 2, signs as D has them.
-  EXPECT_DOUBLE_EQ(ReferencePairEngine().evaluate(x, w, y, {.kernel = PairKernel::Distance}).value,
-                   0);
-  EXPECT_DOUBLE_EQ(ReferencePairEngine().evaluate(x, w, y, {.kernel = PairKernel::Gaussian}).value,
-                   std::exp(-4.5) - std::exp(-0.5) - std::exp(-2.0));
-}
-
-TEST(ReferencePairEngine, GradientAgreesWithCentralDifferences) {
-  const Eigen::MatrixXd x = random_images(4, 5, 4);
-  const Eigen::MatrixXd y = random_images(4, 6, 5);
-  const Eigen::VectorXd w = random_weights(5, 6);
-  constexpr double kStep = 1e-5;  // error of the difference: its square, 1e-10
-
-  for (const PairKernelOptions& options : kKernels) {
-    const PairResult result = ReferencePairEngine::evaluate(x, w, y, options);
-    const double scale = result.gradient.cwiseAbs().maxCoeff();
-    for (Eigen::Index i = 0; i < x.size(); ++i) {
-      Eigen::MatrixXd up = x;
-      Eigen::MatrixXd down = x;
-      up(i) += kStep;
-      down(i) -= kStep;
-      const double difference = (ReferencePairEngine::evaluate(up, w, y, options).value -
-                                 ReferencePairEngine::evaluate(down, w, y, options).value) /
-                                (2 * kStep);
-      EXPECT_NEAR(result.gradient(i), difference, 1e-6 * scale);
-    }
-  }
-}
-
-TEST(ReferencePairEngine, ImagesOfWeightZeroDoNotCount) {
-  const Eigen::MatrixXd x = random_images(4, 5, 7);
-  const Eigen::MatrixXd y = random_images(4, 6, 8);
-  Eigen::VectorXd w = random_weights(5, 9);
-  w(1) = 0;
-  w /= w.sum();
-  Eigen::MatrixXd without(4, 4);
-  without << x.col(0), x.rightCols(3);
-  const Eigen::VectorXd other = (Eigen::VectorXd(4) << w(0), w.tail(3)).finished();
-
-  for (const PairKernelOptions& options : kKernels) {
-    const PairResult all = ReferencePairEngine::evaluate(x, w, y, options);
-    const PairResult fewer = ReferencePairEngine::evaluate(without, other, y, options);
-    EXPECT_NEAR(all.value, fewer.value, 1e-14);
-    EXPECT_EQ(all.gradient.col(1), Eigen::VectorXd::Zero(4));
-    EXPECT_LT((all.gradient.col(2) - fewer.gradient.col(1)).norm(), 1e-14);
-  }
-}
-
-TEST(ReferencePairEngine, TwoImagesAtOnePlacePullInNoDirection) {
-  Eigen::MatrixXd x = random_images(4, 3, 10);
-  x.col(1) = x.col(0);
-  const Eigen::MatrixXd y = x.col(0);
-
-  const PairResult result = ReferencePairEngine::evaluate(
-      x, Eigen::Vector3d(0.2, 0.3, 0.5), y, {.kernel = PairKernel::Distance});
-
-  EXPECT_TRUE(result.gradient.allFinite());
-}
-
-TEST(ReferencePairEngine, RefusesWhatMakesNoSense) {
-  const Eigen::MatrixXd x = random_images(4, 3, 11);
-  const Eigen::MatrixXd y = random_images(4, 2, 12);
-  const Eigen::VectorXd w = Eigen::Vector3d::Constant(1.0 / 3);
-  const auto evaluate = [](const Eigen::MatrixXd& simulated,
-                           const Eigen::VectorXd& weights,
-                           const Eigen::MatrixXd& observed,
-                           const PairKernelOptions& options) {
-    static_cast<void>(ReferencePairEngine::evaluate(simulated, weights, observed, options));
-  };
-
-  EXPECT_THROW(evaluate(x.leftCols(1), w.head(1), y, {}), Error);
-  EXPECT_THROW(evaluate(x, w.head(2), y, {}), Error);
-  EXPECT_THROW(evaluate(x, w, y.topRows(3), {}), Error);
-  EXPECT_THROW(evaluate(x, w, y.leftCols(0), {}), Error);
-  EXPECT_THROW(evaluate(x, w, y, {.bandwidth = 0}), Error);
-  EXPECT_THROW(evaluate(x, w, y, {.noise_variance = -1}), Error);
-  EXPECT_THROW(evaluate(x, w, y, {.noise_variance = std::nan("")}), Error);
-}
-
-// Numbers of images that fill blocks in part, exactly, and beyond.
-struct Shape {
-  Eigen::Index size;
-  Eigen::Index simulated;
-  Eigen::Index observed;
 };
 
-void expect_equal_to_reference(const Eigen::MatrixXf& x,
-                               const Eigen::VectorXd& w,
-                               const Eigen::MatrixXf& y,
-                               const PairKernelOptions& options) {
-  const PairResult fast = BlockedPairEngine().evaluate(x, w, y, options);
-  const PairEngine& reference = ReferencePairEngine();
-  const PairResult slow = reference.evaluate(x, w, y, options);
-  // Single precision: 6e-8 a product, a few tens of them cancelling in a gradient.
-  EXPECT_NEAR(fast.value, slow.value, 1e-5 * std::abs(slow.value));
-  EXPECT_LT((fast.gradient - slow.gradient).norm(), 1e-5 * slow.gradient.norm());
+template <typename Scalar>
+constexpr double kTolerance = std::is_same_v<Scalar, float> ? 1e-5 : 1e-10;
+
+// The fast engine against the other, on the same numbers.
+template <typename Scalar>
+class Engines : public ::testing::Test {
+ protected:
+  using Matrix = Eigen::MatrixX<Scalar>;
+
+  static void expect_equal(const PairSums& fast, const PairSums& slow) {
+    EXPECT_LT((fast.value - slow.value).norm(), kTolerance<Scalar> * slow.value.norm());
+    EXPECT_LT((fast.gradient - slow.gradient).norm(), kTolerance<Scalar> * slow.gradient.norm());
+    EXPECT_TRUE(fast.value.allFinite() && fast.gradient.allFinite());
+  }
+
+  static void expect_engines_agree(const Images& images) {
+    const Matrix points = images.points.cast<Scalar>();
+    const Matrix partners = images.partners.cast<Scalar>();
+    const PairProblem<Scalar> problem{
+        points, partners, images.weights, {images.origin, images.conformation, images.nuisance}};
+    const auto size = static_cast<double>(points.rows());
+    const Kernel kernel = parse_kernel("gaussian+2*laplace+imq:0.7+imq:1:2+energy+riesz:1.5");
+    const std::array kernels = {
+        PairFunction(energy_kernel(), 0, 0),
+        PairFunction(with_common_bandwidth(kernel, std::sqrt(size)), 0, 0),
+        PairFunction(with_common_bandwidth(kernel, std::sqrt(size)), 0.3, size),
+        PairFunction(parse_kernel("gaussian"), 0.3, size, -size / 2)};
+    for (const PairFunction& k : kernels) {
+      expect_equal(fast_.kernel_sums(problem, k, true), slow_.kernel_sums(problem, k, true));
+    }
+    EXPECT_EQ(fast_.kernel_sums(problem, kernels[1], false).value,
+              fast_.kernel_sums(problem, kernels[1], true).value);
+    expect_equal(fast_.log_gaussian_sums(problem, size / 4),
+                 slow_.log_gaussian_sums(problem, size / 4));
+  }
+
+  static inline const BlockedPairEngine<Scalar> fast_{};
+  static inline const ReferencePairEngine<Scalar> slow_{};
+};
+
+using Scalars = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(Engines, Scalars);
+
+TYPED_TEST(Engines, AgreeOnBlocksFullAndInPart) {
+  TestFixture::expect_engines_agree(Images(1, 2, 1));
+  TestFixture::expect_engines_agree(Images(1, 65, 513));
+  TestFixture::expect_engines_agree(Images(8, 10, 20));
+  TestFixture::expect_engines_agree(Images(9, 64, 512));
+  TestFixture::expect_engines_agree(Images(40, 65, 513));
 }
 
-TEST(BlockedPairEngine, EqualsTheReference) {
-  for (const Shape& shape : {Shape{3, 2, 1}, Shape{40, 64, 512}, Shape{30, 65, 513}}) {
-    const Eigen::MatrixXf x = random_images(shape.size, shape.simulated, 20).cast<float>();
-    const Eigen::MatrixXf y =
-        (random_images(shape.size, shape.observed, 21).array() + 0.2).cast<float>();
-    Eigen::VectorXd w = random_weights(shape.simulated, 22);
-    if (shape.simulated > 2) {
-      w(shape.simulated / 2) = 0;
-      w /= w.sum();
-    }
-    for (PairKernelOptions options : kKernels) {
-      // As wide as the images are apart, so that the kernel matters in every dimension.
-      options.bandwidth *= std::sqrt(static_cast<double>(shape.size) / 5);
-      expect_equal_to_reference(x, w, y, options);
-    }
+TYPED_TEST(Engines, AgreeOnPairsLeftOut) {
+  for (const Eigen::Index size : {2, 30}) {
+    Images images(size, 90, 90);
+    images.points = images.partners;
+    images.origin = own_origins(90);
+    TestFixture::expect_engines_agree(images);
+    images.conformation = labels(90, 9, true);
+    TestFixture::expect_engines_agree(images);
+    images.nuisance = labels(90, 9, false);
+    TestFixture::expect_engines_agree(images);
+    images.conformation.clear();
+    images.origin[4] = -1;
+    images.origin[5] = 70;
+    TestFixture::expect_engines_agree(images);
   }
 }
 
-TEST(BlockedPairEngine, KeepsItsDigitsBesideALargeCommonOffset) {
-  const Eigen::Index size = 30;
-  RandomStream stream(7, StreamPurpose::Test, 30);
-  const Eigen::VectorXd offset =
-      Eigen::VectorXd::NullaryExpr(size, [&] { return 64 * std::round(4 * stream.normal()); });
+TYPED_TEST(Engines, AgreeOnMoreThanABlockLeftOut) {
+  // All partners of the first matrix product, and all at once.
+  Images images(20, 3, 600);
+  images.origin = {0, 599, -1};
+  images.conformation = labels(600, 560, true);
+  TestFixture::expect_engines_agree(images);
+}
+
+TYPED_TEST(Engines, KeepTheirDigitsBesideALargeCommonOffset) {
+  Images images(30, 70, 90);
+  const Eigen::VectorXd offset = (random_images(30, 1, 4) * 4).array().round() * 64;
   // Multiples of 1/256, which single precision holds exactly beside the offset.
-  const auto near_offset = [&](Eigen::Index count, std::uint64_t index) -> Eigen::MatrixXf {
-    const Eigen::MatrixXd apart =
-        (random_images(size, count, index) * 256).array().round().matrix() / 256;
-    return (apart.colwise() + offset).cast<float>();
+  const auto moved = [&](const Eigen::MatrixXd& near) -> Eigen::MatrixXd {
+    return ((near * 256).array().round().matrix() / 256).colwise() + offset;
   };
-  const Eigen::MatrixXf x = near_offset(70, 31);
-  const Eigen::MatrixXf y = near_offset(90, 32);
+  images.points = moved(images.points);
+  images.partners = moved(images.partners);
+  TestFixture::expect_engines_agree(images);
+}
 
-  for (PairKernelOptions options : kKernels) {
-    options.bandwidth *= 2.5;
-    expect_equal_to_reference(x, random_weights(70, 33), y, options);
+TYPED_TEST(Engines, KeepTheDistanceOfImagesThatAreAlmostEqual) {
+  Images images(30, 20, 25);
+  for (const double apart : {1e-1, 1e-2, 1e-3, 1e-6}) {
+    images.points.col(3) = images.partners.col(2);
+    images.points(0, 3) += apart;
+    TestFixture::expect_engines_agree(images);
   }
 }
 
-TEST(BlockedPairEngine, KeepsTheDistanceOfImagesThatAreAlmostEqual) {
-  Eigen::MatrixXf x = random_images(30, 20, 40).cast<float>();
-  const Eigen::MatrixXf y = random_images(30, 25, 41).cast<float>();
-  x.col(3) = x.col(2);
-  x(0, 3) += 1e-3F;
+TYPED_TEST(Engines, AgreeOnTightClustersFarApart) {
+  Images images(30, 40, 50);
+  images.points = 1e-3 * images.points;
+  images.partners = 1e-3 * images.partners;
+  images.points.leftCols(20).array() += 1;
+  images.partners.leftCols(25).array() += 1;
+  TestFixture::expect_engines_agree(images);
+}
 
-  for (const PairKernelOptions& options : kKernels) {
-    expect_equal_to_reference(x, random_weights(20, 42), y, options);
+TYPED_TEST(Engines, AgreeWhereOnePointSitsOnAPartner) {
+  Images images(12, 5, 6);
+  images.points.col(1) = images.partners.col(4);
+  TestFixture::expect_engines_agree(images);
+}
+
+TYPED_TEST(Engines, AgreeBelowTheRangeOfSinglePrecision) {
+  // exp(-t / 2) around 1e-130.
+  const Images images(300, 10, 20);
+  const typename TestFixture::Matrix points = images.points.cast<TypeParam>();
+  const typename TestFixture::Matrix partners = images.partners.cast<TypeParam>();
+  const PairProblem<TypeParam> problem{points, partners, images.weights, {}};
+  const PairFunction k(parse_kernel("gaussian"), 0, 0);
+
+  const PairSums fast = TestFixture::fast_.kernel_sums(problem, k, true);
+  const PairSums slow = TestFixture::slow_.kernel_sums(problem, k, true);
+
+  // Single precision of an exponent of 300.
+  const double tolerance = 20 * kTolerance<TypeParam>;
+  EXPECT_LT((fast.value - slow.value).norm(), tolerance * slow.value.norm());
+  EXPECT_LT((fast.gradient - slow.gradient).norm(), tolerance * slow.gradient.norm());
+  EXPECT_GT(slow.gradient.norm(), 0);
+}
+
+TYPED_TEST(Engines, LogarithmsStayFiniteWhereTheirSumsUnderflow) {
+  Images images(4, 10, 600);
+  images.points.array() += 50;
+  const typename TestFixture::Matrix points = images.points.cast<TypeParam>();
+  const typename TestFixture::Matrix partners = images.partners.cast<TypeParam>();
+  const PairProblem<TypeParam> problem{points, partners, images.weights, {}};
+
+  TestFixture::expect_equal(TestFixture::fast_.log_gaussian_sums(problem, 0.1),
+                            TestFixture::slow_.log_gaussian_sums(problem, 0.1));
+}
+
+TYPED_TEST(Engines, LogarithmOfNothingIsMinusInfinity) {
+  Images images(4, 2, 6);
+  images.origin = {0, -1};
+  images.conformation = {1, 1, 1, 1, 1, 1};
+  const typename TestFixture::Matrix points = images.points.cast<TypeParam>();
+  const typename TestFixture::Matrix partners = images.partners.cast<TypeParam>();
+  const PairProblem<TypeParam> problem{
+      points, partners, images.weights, {images.origin, images.conformation, images.nuisance}};
+
+  for (const PairEngine<TypeParam>* engine :
+       {static_cast<const PairEngine<TypeParam>*>(&TestFixture::fast_),
+        static_cast<const PairEngine<TypeParam>*>(&TestFixture::slow_)}) {
+    const PairSums sums = engine->log_gaussian_sums(problem, 1);
+    EXPECT_EQ(sums.value(0), -std::numeric_limits<double>::infinity());
+    EXPECT_EQ(sums.gradient.col(0), Eigen::VectorXd::Zero(4));
+    EXPECT_TRUE(std::isfinite(sums.value(1)));
   }
 }
 
-TEST(BlockedPairEngine, GivesTheSameBitsOnAnyNumberOfThreads) {
-  const Eigen::MatrixXf x = random_images(20, 300, 50).cast<float>();
-  const Eigen::MatrixXf y = random_images(20, 600, 51).cast<float>();
-  const Eigen::VectorXd w = random_weights(300, 52);
-  const auto evaluate = [&](std::size_t threads) {
-    const ThreadLimit limit(threads);
-    return BlockedPairEngine().evaluate(x, w, y, kKernels[3]);
-  };
+TYPED_TEST(Engines, AgreeOnTheLikelihood) {
+  for (const Eigen::Index images : {1, 70, 600}) {
+    const typename TestFixture::Matrix x = random_images(20, images, 5).cast<TypeParam>();
+    const typename TestFixture::Matrix y = random_images(20, 530, 6).cast<TypeParam>();
+    const typename TestFixture::Matrix c = random_images(20, 530, 7).cast<TypeParam>();
+    Eigen::VectorXd weights = random_weights(images, 8);
+    if (images > 1) {
+      weights(1) = 0;
+      weights(2) = 1e-60;
+    }
 
-  const PairResult one = evaluate(1);
-  const PairResult two = evaluate(2);
+    const LikelihoodSums fast = TestFixture::fast_.likelihood(x, weights, y, c, 2);
+    const LikelihoodSums slow = TestFixture::slow_.likelihood(x, weights, y, c, 2);
 
-  EXPECT_EQ(one.value, two.value);
-  EXPECT_EQ(one.gradient, two.gradient);
-}
-
-TEST(BlockedPairEngine, SurvivesADimensionInWhichTheKernelsHeightUnderflows) {
-  const Eigen::MatrixXf x = random_images(4000, 8, 60).cast<float>();
-  const Eigen::MatrixXf y = (2 * random_images(4000, 9, 61)).cast<float>();
-  // (h^2 / (h^2 + sigma^2))^(d/2) = 0.2^2000.
-  const PairKernelOptions options{.bandwidth = 1, .noise_variance = 4};
-
-  const PairResult result = BlockedPairEngine().evaluate(x, random_weights(8, 62), y, options);
-
-  EXPECT_TRUE(std::isfinite(result.value));
-  EXPECT_TRUE(result.gradient.allFinite());
-}
-
-TEST(ObservedSelfTerm, EqualsTheFormulaWrittenOut) {
-  const Eigen::MatrixXd y = random_images(5, 7, 70);
-  for (const PairKernelOptions& options : kKernels) {
-    double sum = 0;
-    for (Eigen::Index j = 0; j < 7; ++j) {
-      for (Eigen::Index k = 0; k < 7; ++k) {
-        if (j != k) {
-          // Both carry their noise: none is integrated out, but the common factor still divides.
-          PairKernelOptions plain = options;
-          plain.noise_variance = 0;
-          sum += s_kernel(plain, (y.col(j) - y.col(k)).squaredNorm(), 5, 0);
-        }
+    EXPECT_LT((fast.log_evidence - slow.log_evidence).norm(),
+              kTolerance<TypeParam> * slow.log_evidence.norm());
+    const auto expect_columns_near = [](const Eigen::MatrixXd& one, const Eigen::MatrixXd& other) {
+      for (Eigen::Index i = 0; i < one.cols(); ++i) {
+        ASSERT_LE((one.col(i) - other.col(i)).norm(), kTolerance<TypeParam> * other.col(i).norm());
       }
+    };
+    expect_columns_near(fast.share.transpose(), slow.share.transpose());
+    expect_columns_near(fast.pull, slow.pull);
+  }
+}
+
+TYPED_TEST(Engines, RefuseImagesThatAreNotFinite) {
+  for (const Eigen::Index size : {2, 20}) {
+    Images images(size, 5, 6);
+    images.points(1, 2) = std::numeric_limits<double>::quiet_NaN();
+    const typename TestFixture::Matrix points = images.points.cast<TypeParam>();
+    const typename TestFixture::Matrix partners = images.partners.cast<TypeParam>();
+    const PairProblem<TypeParam> problem{points, partners, images.weights, {}};
+    const PairFunction k(energy_kernel(), 0.1, 3);
+
+    EXPECT_THROW(static_cast<void>(TestFixture::fast_.kernel_sums(problem, k, true)), Error);
+    EXPECT_THROW(static_cast<void>(TestFixture::fast_.log_gaussian_sums(problem, 1)), Error);
+  }
+}
+
+TYPED_TEST(Engines, GiveTheSameBitsOnAnyNumberOfThreads) {
+  for (const Eigen::Index size : {1, 20}) {
+    const Images images(size, 300, 600);
+    const typename TestFixture::Matrix points = images.points.cast<TypeParam>();
+    const typename TestFixture::Matrix partners = images.partners.cast<TypeParam>();
+    const typename TestFixture::Matrix transfer = random_images(size, 600, 9).cast<TypeParam>();
+    const PairProblem<TypeParam> problem{points, partners, images.weights, {}};
+    const PairFunction k(parse_kernel("gaussian+laplace+energy"), 0.3, static_cast<double>(size));
+    const Eigen::VectorXd weights = random_weights(300, 10);
+    const auto everything = [&](std::size_t threads) {
+      const ThreadLimit limit(threads);
+      const PairSums sums = TestFixture::fast_.kernel_sums(problem, k, true);
+      const PairSums logs = TestFixture::fast_.log_gaussian_sums(problem, 2);
+      const LikelihoodSums likelihood =
+          TestFixture::fast_.likelihood(points, weights, partners, transfer, 2);
+      return std::array<Eigen::MatrixXd, 7>{sums.value,
+                                            sums.gradient,
+                                            logs.value,
+                                            logs.gradient,
+                                            likelihood.log_evidence,
+                                            likelihood.share,
+                                            likelihood.pull};
+    };
+
+    EXPECT_EQ(everything(1), everything(2));
+  }
+}
+
+TEST(ReferencePairEngine, HasTheWorkedValueOfOneAgainstTwo) {
+  const Eigen::MatrixXd point = Eigen::MatrixXd::Constant(1, 1, 1);
+  Eigen::MatrixXd partners(1, 2);
+  partners << 0, 3;
+  const Eigen::VectorXd weights = Eigen::Vector2d(0.25, 0.75);
+  const PairProblem<double> problem{point, partners, weights, {}};
+
+  const PairSums energy =
+      ReferencePairEngine<double>().kernel_sums(problem, PairFunction(energy_kernel(), 0, 0), true);
+  const PairSums logs = ReferencePairEngine<double>().log_gaussian_sums(problem, 2);
+
+  EXPECT_DOUBLE_EQ(energy.value(0), -(0.25 * 1 + 0.75 * 2));
+  EXPECT_DOUBLE_EQ(energy.gradient(0), -0.25 + 0.75);
+  EXPECT_DOUBLE_EQ(logs.value(0), std::log(0.25 * std::exp(-0.25) + 0.75 * std::exp(-1.0)));
+}
+
+TEST(ReferencePairEngine, GradientsAgreeWithCentralDifferences) {
+  const Images images(3, 4, 5);
+  const ReferencePairEngine<double> engine;
+  const PairFunction k(parse_kernel("gaussian+laplace+energy"), 0.2, 3);
+  const auto sums_at = [&](const Eigen::MatrixXd& points, bool logs) {
+    const PairProblem<double> problem{points, images.partners, images.weights, {}};
+    return logs ? engine.log_gaussian_sums(problem, 0.7) : engine.kernel_sums(problem, k, true);
+  };
+  for (const bool logs : {false, true}) {
+    const PairSums sums = sums_at(images.points, logs);
+    constexpr double kStep = 1e-5;
+    for (Eigen::Index row = 0; row < 3; ++row) {
+      Eigen::MatrixXd up = images.points;
+      Eigen::MatrixXd down = images.points;
+      up.row(row).array() += kStep;
+      down.row(row).array() -= kStep;
+      const Eigen::VectorXd difference =
+          (sums_at(up, logs).value - sums_at(down, logs).value) / (2 * kStep);
+      EXPECT_LT((sums.gradient.row(row).transpose() - difference).norm(), 1e-8);
     }
-    double common = 1;
-    if (options.kernel == PairKernel::Gaussian) {
-      const double h2 = options.bandwidth * options.bandwidth;
-      common = std::pow(h2 / (h2 + options.noise_variance), 2.5);
-    }
-    EXPECT_NEAR(observed_self_term(y, options), -sum / 42 / common, 1e-12 * std::abs(sum));
   }
 }
 

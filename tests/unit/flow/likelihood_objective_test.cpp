@@ -1,4 +1,7 @@
-// The two objectives of images against formulas in double precision and their differences.
+// The likelihood of images with given poses, and what it estimates, against formulas in double
+// precision and their differences.
+#include "libcryosip/flow/likelihood_objective.hpp"
+
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -10,66 +13,14 @@
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/discrepancy/likelihood.hpp"
-#include "libcryosip/flow/likelihood_objective.hpp"
-#include "libcryosip/flow/pair_objective.hpp"
-#include "libcryosip/forward/forward_model.hpp"
-#include "tests/support/simulated_set.hpp"
+#include "tests/support/objectives.hpp"
 
 namespace cryosip {
 namespace {
 
 constexpr double kResolution = 10;
 
-class Objectives : public ::testing::Test {
- protected:
-  // Noise-free coefficients in double precision, times contrast and CTF, the mean left out.
-  [[nodiscard]] Eigen::VectorXd seen(const Eigen::VectorXd& coordinates,
-                                     const ImagingCondition& condition) const {
-    const auto basis = std::make_shared<FourierDisc>(images_->grid(), kResolution);
-    const ForwardModel forward(data_.model(),
-                               std::make_shared<FourierRenderer<double>>(
-                                   basis, data_.model().scattering({}), PixelModel::Bandlimited));
-    Eigen::VectorXd image = scale_.contrast * forward.image(coordinates, condition);
-    image(0) = 0;
-    image(basis->frequencies()) = 0;
-    return image;
-  }
-  [[nodiscard]] Eigen::VectorXd observed(std::size_t index) const {
-    return coefficients_.read(index).cast<double>();
-  }
-
-  // Minus the central differences of value(), divided by each conformation's weight.
-  [[nodiscard]] Eigen::MatrixXd descent(
-      const std::function<double(const Eigen::MatrixXd&)>& value) const {
-    constexpr double kStep = 1e-4;
-    Eigen::MatrixXd result(ensemble_.dimension(), ensemble_.size());
-    for (Eigen::Index i = 0; i < ensemble_.size(); ++i) {
-      for (Eigen::Index k = 0; k < ensemble_.dimension(); ++k) {
-        Eigen::MatrixXd up = ensemble_.coordinates;
-        Eigen::MatrixXd down = ensemble_.coordinates;
-        up(k, i) += kStep;
-        down(k, i) -= kStep;
-        result(k, i) = -(value(up) - value(down)) / (2 * kStep) / ensemble_.weights(i);
-      }
-    }
-    return result;
-  }
-
-  testing::SimulatedSet data_;
-  std::unique_ptr<const ImageSet> images_ = data_.images();
-  std::unique_ptr<const ImageModel> model_ =
-      data_.model().image_model(images_->grid(), kResolution, {});
-  SilentProgress progress_;
-  ImageCoefficients coefficients_{*images_, *model_, progress_};
-  ImageScale scale_{.noise_sigma = 0.02, .contrast = 0.9};
-  Ensemble ensemble_ = [] {
-    Ensemble ensemble;
-    ensemble.coordinates.resize(2, 4);
-    ensemble.coordinates << -0.5, 0.4, 0.9, -1.1, 0.2, -0.3, 0.5, 0.1;
-    ensemble.weights = Eigen::Vector4d(0.1, 0.2, 0.3, 0.4);
-    return ensemble;
-  }();
-};
+using Objectives = testing::Objectives;
 
 TEST_F(Objectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
   for (const double temperature : {1.0, 3.0}) {
@@ -185,80 +136,27 @@ TEST_F(Objectives, LikelihoodSkipsOnlyNegligibleShares) {
             1e-3 * all.norm());
 }
 
-TEST_F(Objectives, PairsAreTheReferenceEnginesAndTheirVelocityTheDescentOfIt) {
-  for (const PoseLaw poses : {PoseLaw::Given, PoseLaw::Uniform}) {
-    for (const PairKernel kernel : {PairKernel::Distance, PairKernel::Gaussian}) {
-      PairObjectiveOptions options;
-      options.kernel = kernel;
-      options.poses = poses;
-      options.seed = 3;
-      const BlockedPairEngine engine;
-      PairObjective objective(coefficients_, scale_, engine, options);
-      const FlowMoment moment{7, 0};
-      const NuisanceLaw law(*images_, poses, 3);
-      const auto drawn = [&](const Eigen::MatrixXd& coordinates) {
-        Eigen::MatrixXd x(model_->size(), coordinates.cols());
-        for (Eigen::Index i = 0; i < coordinates.cols(); ++i) {
-          x.col(i) = seen(coordinates.col(i), law.sample(7, static_cast<std::size_t>(i)));
-        }
-        return x;
-      };
-      Eigen::MatrixXd y(model_->size(), static_cast<Eigen::Index>(images_->size()));
-      for (std::size_t j = 0; j < images_->size(); ++j) {
-        y.col(static_cast<Eigen::Index>(j)) = observed(j);
-      }
-      // The bandwidth counts in norms of the images drawn but is no part of what is descended.
-      const double rms = std::sqrt(drawn(ensemble_.coordinates).colwise().squaredNorm().mean());
-      const PairKernelOptions pair{.kernel = kernel,
-                                   .bandwidth = options.initial_bandwidth * rms,
-                                   .noise_variance = scale_.noise_sigma * scale_.noise_sigma};
-      const auto value = [&](const Eigen::MatrixXd& coordinates) {
-        return ReferencePairEngine::evaluate(drawn(coordinates), ensemble_.weights, y, pair).value;
-      };
-
-      const FlowEvaluation result = objective.evaluate(ensemble_, ensemble_.coordinates, moment);
-
-      const double expected = value(ensemble_.coordinates);
-      EXPECT_NEAR(result.objective, expected, 1e-5 * std::abs(expected));
-      const Eigen::MatrixXd velocity = descent(value);
-      EXPECT_LT((result.velocity - velocity).norm(), 1e-3 * velocity.norm());
-    }
-  }
-}
-
 TEST_F(Objectives, ConformationsOfWeightZeroStandStill) {
   ensemble_.weights = Eigen::Vector4d(0.3, 0, 0.3, 0.4);
   LikelihoodObjective likelihood(coefficients_, scale_, {}, 1);
-  const BlockedPairEngine engine;
-  PairObjective pairs(coefficients_, scale_, engine, {});
 
-  for (FlowObjective* objective :
-       {static_cast<FlowObjective*>(&likelihood), static_cast<FlowObjective*>(&pairs)}) {
-    const FlowEvaluation result = objective->evaluate(ensemble_, ensemble_.coordinates, {});
-    EXPECT_TRUE(result.velocity.allFinite());
-    EXPECT_EQ(result.velocity.col(1), Eigen::VectorXd::Zero(2));
-    EXPECT_GT(result.velocity.col(0).norm(), 0);
-  }
+  const FlowEvaluation result = likelihood.evaluate(ensemble_, ensemble_.coordinates, {});
+
+  EXPECT_TRUE(result.velocity.allFinite());
+  EXPECT_EQ(result.velocity.col(1), Eigen::VectorXd::Zero(2));
+  EXPECT_GT(result.velocity.col(0).norm(), 0);
 }
 
-TEST_F(Objectives, GiveTheSameBitsOnAnyNumberOfThreads) {
-  const BlockedPairEngine engine;
-  const auto evaluate = [&](std::size_t threads, bool likelihood) {
+TEST_F(Objectives, LikelihoodGivesTheSameBitsOnAnyNumberOfThreads) {
+  const auto evaluate = [&](std::size_t threads) {
     const ThreadLimit limit(threads);
-    if (likelihood) {
-      return LikelihoodObjective(coefficients_, scale_, {}, 1)
-          .evaluate(ensemble_, ensemble_.coordinates, {});
-    }
-    return PairObjective(coefficients_, scale_, engine, {})
+    return LikelihoodObjective(coefficients_, scale_, {}, 1)
         .evaluate(ensemble_, ensemble_.coordinates, {});
   };
-  for (const bool likelihood : {true, false}) {
-    const FlowEvaluation one = evaluate(1, likelihood);
-    const FlowEvaluation two = evaluate(2, likelihood);
-    EXPECT_EQ(one.velocity, two.velocity);
-    EXPECT_EQ(one.objective, two.objective);
-    EXPECT_EQ(one.first_variation, two.first_variation);
-  }
+  const FlowEvaluation one = evaluate(1);
+  const FlowEvaluation two = evaluate(2);
+  EXPECT_EQ(one.velocity, two.velocity);
+  EXPECT_EQ(one.objective, two.objective);
 }
 
 TEST_F(Objectives, LikelihoodNeedsPoses) {
@@ -269,12 +167,10 @@ TEST_F(Objectives, LikelihoodNeedsPoses) {
 }
 
 TEST_F(Objectives, RefuseScalesThatMakeNoSense) {
-  const BlockedPairEngine engine;
   for (const ImageScale& scale : {ImageScale{.noise_sigma = -1},
                                   ImageScale{.contrast = 0},
                                   ImageScale{.contrast = std::nan("")}}) {
     EXPECT_THROW(LikelihoodObjective(coefficients_, scale, {}, 1), Error);
-    EXPECT_THROW(PairObjective(coefficients_, scale, engine, {}), Error);
   }
 }
 

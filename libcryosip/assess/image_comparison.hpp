@@ -1,0 +1,78 @@
+// The images that ensembles would give against the images observed: distances (paper equations 8
+// and 9) and principal components (paper figure 8).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "formats/star.hpp"
+#include "libcryosip/assess/evaluation.hpp"
+#include "libcryosip/assess/principal_components.hpp"
+#include "libcryosip/core/progress.hpp"
+#include "libcryosip/dataset/image_set.hpp"
+#include "libcryosip/flow/nuisance_law.hpp"
+#include "libcryosip/forward/conformation_model.hpp"
+#include "libcryosip/structure/ensemble.hpp"
+
+namespace cryosip {
+
+struct ImageComparisonOptions {
+  std::optional<PoseLaw> poses;  ///< none: Given where the data set has poses, else Uniform
+  ImagingOptions imaging;
+  /// Finest detail compared, in angstrom; 0: ConformationModel::finest_detail_angstrom().
+  double resolution_angstrom = 0;
+  std::optional<double> noise_sigma;  ///< of a pixel; none: measured outside the particles' circle
+  std::optional<double> contrast;     ///< none: estimated against the truth
+  std::size_t image_count = 4000;     ///< most observed images that are compared; > 3
+  Eigen::Index components = 0;        ///< principal components wanted; 0: none
+  std::uint64_t seed = 1;
+};
+
+/// Images of every set along the principal components of the observed ones.
+struct ImageProjections {
+  PrincipalComponents observed_components;
+  Eigen::Index images = 0;  ///< in each set
+  /// ("observed", "truth", "initial" where there is one, "final"), each (components, images).
+  std::vector<std::pair<std::string, Eigen::MatrixXd>> sets;
+};
+
+struct ImageComparison {
+  /// All of coordinate 0: image_energy_distance, image_energy_distance_error (standard error), the
+  /// same with suffix _truth (images of the truth against those observed) and _floor (two
+  /// independent sets of the truth); image_mmd2 likewise; image_mmd2_bandwidth.
+  std::vector<EvaluationRow> rows;
+  std::optional<ImageProjections> projections;  ///< where components were asked for
+};
+
+/// Draws from each ensemble one image for each observed one: a conformation by weight, the observed
+/// image's optics, its pose (PoseLaw::Given) or a rotation uniform on SO(3), and white noise of the
+/// observed level on every coefficient compared; then takes the distances of image_set_distance(),
+/// an image and the one drawn for it being its pair.  Bandwidth: the median distance of the
+/// observed images.  Where there are more observed images than image_count, as many are chosen at
+/// random.  All ensembles see the same random numbers, of streams keyed by (seed, image), so that
+/// equal ensembles get equal numbers.  What was estimated is said through progress.note().
+/// @param truth    of the images; also what their contrast is estimated against
+/// @param initial  the ensemble that the flow began from, or null
+/// @throws Error(Usage) ensembles of other dimension than the model's, fewer than four images,
+/// poses
+///                      wanted from images that have none; Error(Input) images whose noise cannot
+///                      be measured; Error(Numerical) observed images that are all the same;
+///                      Error(Cancelled)
+ImageComparison compare_images(const ConformationModel& model,
+                               const ImageSet& images,
+                               const Ensemble& truth,
+                               const Ensemble* initial,
+                               const Ensemble& ensemble,
+                               const ImageComparisonOptions& options,
+                               Progress& progress);
+
+/// Block sip_explained_variance, pairs: sipImages (in each set), sipTotalVariance and
+/// sipExplainedVariance1..P of the observed images; block sip_principal_components, a loop: sipSet,
+/// sipComponent1..P, an image a row.
+std::vector<formats::StarTable> to_star(const ImageProjections& projections);
+
+}  // namespace cryosip

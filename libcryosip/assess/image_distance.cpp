@@ -1,0 +1,183 @@
+#include "libcryosip/assess/image_distance.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "formats/error.hpp"
+#include "libcryosip/core/parallel.hpp"
+
+namespace cryosip {
+namespace {
+
+using Index = Eigen::Index;
+
+constexpr Index kBlock = 256;  // images along an edge of a block of pairs
+// Below this share of the norms a squared distance by matrix product has lost its digits.
+constexpr double kCancelled = 1e-4;
+
+// Images about an origin near them, which keeps the digits of squared distances.
+struct CentredImages {
+  CentredImages(const Eigen::MatrixXf& all, const Eigen::VectorXf& origin)
+      : images(all.colwise() - origin),
+        norms(images.cast<double>().colwise().squaredNorm().transpose()) {}
+
+  Eigen::MatrixXf images;
+  Eigen::ArrayXd norms;  // squared
+};
+
+struct Range {
+  Index first;
+  Index count;
+};
+
+Range block_range(Index block, Index images) {
+  const Index first = block * kBlock;
+  return {first, std::min(kBlock, images - first)};
+}
+
+// |x_i - y_j|^2 for i in rows, j in columns.
+Eigen::ArrayXXd squared_distances(const CentredImages& x,
+                                  const Range& rows,
+                                  const CentredImages& y,
+                                  const Range& columns) {
+  const auto left = x.images.middleCols(rows.first, rows.count);
+  const auto right = y.images.middleCols(columns.first, columns.count);
+  const Eigen::MatrixXf products = left.transpose() * right;
+  Eigen::ArrayXXd squares = -2 * products.cast<double>().array();
+  for (Index j = 0; j < columns.count; ++j) {
+    for (Index i = 0; i < rows.count; ++i) {
+      const double both = x.norms(rows.first + i) + y.norms(columns.first + j);
+      double& square = squares(i, j);
+      square += both;
+      if (square < kCancelled * both) {
+        square = (left.col(i) - right.col(j)).cast<double>().squaredNorm();
+      }
+    }
+  }
+  return squares;
+}
+
+// Of h(i, j) in a block of pairs.
+struct BlockSums {
+  Eigen::VectorXd of_rows;
+  Eigen::VectorXd of_columns;
+  double squares = 0;
+};
+
+BlockSums sums_of(const Eigen::ArrayXXd& h) {
+  return {h.rowwise().sum().matrix(), h.colwise().sum().transpose().matrix(), h.square().sum()};
+}
+
+// Estimate and standard error from sum_{j != i} h(i, j) for each i, and sum_{i != j} h(i, j)^2.
+Estimate estimate(const Eigen::VectorXd& sums, double squares) {
+  const auto n = static_cast<double>(sums.size());
+  const double total = sums.sum();
+  const double shared = sums.squaredNorm();
+  const double pairs = n * (n - 1);
+  // E h(1,2)^2, E h(1,2) h(1,3) and (E h)^2: means over indices that all differ.
+  const double same = squares / pairs;
+  const double one_shared = (shared - squares) / (pairs * (n - 2));
+  const double none_shared =
+      (total * total - 4 * shared + 2 * squares) / (pairs * (n - 2) * (n - 3));
+  // For equal laws the first term is 0 but for chance, which must not eat up the second.
+  const double of_means = std::max(one_shared - none_shared, 0.0);
+  const double of_pairs = std::max(same - none_shared, 0.0);
+  const double variance = (4 * (n - 2) * of_means + 2 * of_pairs) / pairs;
+  return {total / pairs, std::sqrt(variance)};
+}
+
+}  // namespace
+
+ImageSetDistance image_set_distance(const Eigen::MatrixXf& a,
+                                    const Eigen::MatrixXf& b,
+                                    double bandwidth) {
+  const Index n = a.cols();
+  if (b.cols() != n || b.rows() != a.rows() || n < 4) {
+    throw Error(ErrorKind::Usage,
+                "image sets of " + std::to_string(n) + " and " + std::to_string(b.cols()) +
+                    " images, expected as many in each, at least 4, of equal size");
+  }
+  if (!(bandwidth > 0) || !std::isfinite(bandwidth)) {
+    throw Error(ErrorKind::Usage,
+                "kernel bandwidth " + std::to_string(bandwidth) + ", expected more than 0");
+  }
+  const Eigen::VectorXf origin = b.rowwise().mean();
+  const CentredImages x(a, origin);
+  const CentredImages y(b, origin);
+
+  std::vector<std::pair<Index, Index>> blocks;  // h is symmetric
+  const Index edge = (n + kBlock - 1) / kBlock;
+  for (Index row = 0; row < edge; ++row) {
+    for (Index column = row; column < edge; ++column) {
+      blocks.emplace_back(row, column);
+    }
+  }
+  constexpr std::size_t kKernels = 2;
+  std::vector<std::array<BlockSums, kKernels>> of_block(blocks.size());
+  parallel_for(blocks.size(), [&](std::size_t at) {
+    const auto [row, column] = blocks[at];
+    const Range rows = block_range(row, n);
+    const Range columns = block_range(column, n);
+    const std::array<Eigen::ArrayXXd, 4> squares = {squared_distances(x, rows, y, columns),
+                                                    squared_distances(y, rows, x, columns),
+                                                    squared_distances(x, rows, x, columns),
+                                                    squared_distances(y, rows, y, columns)};
+    const auto add = [&](std::size_t kernel, const auto& value) {
+      Eigen::ArrayXXd h =
+          value(squares[0]) + value(squares[1]) - value(squares[2]) - value(squares[3]);
+      if (row == column) {
+        h.matrix().diagonal().setZero();
+      }
+      of_block[at].at(kernel) = sums_of(h);
+    };
+    add(0, [](const Eigen::ArrayXXd& r2) { return r2.sqrt(); });
+    const double steepness = -0.5 / (bandwidth * bandwidth);
+    add(1, [=](const Eigen::ArrayXXd& r2) { return -(steepness * r2).exp(); });
+  });
+
+  std::array<Estimate, kKernels> estimates;
+  for (std::size_t kernel = 0; kernel < kKernels; ++kernel) {
+    Eigen::VectorXd sums = Eigen::VectorXd::Zero(n);
+    double squares = 0;
+    for (std::size_t at = 0; at < blocks.size(); ++at) {
+      const auto [row, column] = blocks[at];
+      const BlockSums& block = of_block[at].at(kernel);
+      sums.segment(row * kBlock, block.of_rows.size()) += block.of_rows;
+      squares += block.squares;
+      if (row != column) {
+        sums.segment(column * kBlock, block.of_columns.size()) += block.of_columns;
+        squares += block.squares;
+      }
+    }
+    estimates.at(kernel) = estimate(sums, squares);
+  }
+  return {estimates[0], estimates[1]};
+}
+
+double median_distance(const Eigen::MatrixXf& images, Index max_images) {
+  const Index used = std::min(images.cols(), max_images);
+  if (used < 2) {
+    throw Error(ErrorKind::Usage, "the median distance needs two images");
+  }
+  std::vector<std::vector<double>> of_row(static_cast<std::size_t>(used));
+  const auto image = [&](Index i) { return images.col(i * images.cols() / used).cast<double>(); };
+  parallel_for(of_row.size(), [&](std::size_t row) {
+    for (Index other = static_cast<Index>(row) + 1; other < used; ++other) {
+      of_row[row].push_back((image(static_cast<Index>(row)) - image(other)).norm());
+    }
+  });
+  std::vector<double> distances;
+  for (const std::vector<double>& row : of_row) {
+    distances.insert(distances.end(), row.begin(), row.end());
+  }
+  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>(distances.size() / 2);
+  std::nth_element(distances.begin(), middle, distances.end());
+  return *middle;
+}
+
+}  // namespace cryosip
