@@ -2,7 +2,7 @@
 set multiplot
 unset key
 set size ratio -1
-set margins screen 0.075, screen 0.4, screen 0.15, screen 0.9
+set margins screen 0.085, screen 0.41, screen 0.16, screen 0.92
 set title "molecule, coloured from first residue to last"
 set xlabel "Å"
 set ylabel "Å" offset 1
@@ -22,9 +22,9 @@ set xrange [*:*]
 set yrange [*:*]
 set autoscale fix
 set title "without noise and CTF" offset 0, -0.5
-set margins screen 0.44, screen 0.99, screen 0.54, screen 0.9
+set margins screen 0.45, screen 0.99, screen 0.54, screen 0.9
 plot "clean.tsv" using 1:2:3 with image
 set title sprintf("as observed: with CTF, signal-to-noise ratio %g", snr)
-set margins screen 0.44, screen 0.99, screen 0.09, screen 0.45
+set margins screen 0.45, screen 0.99, screen 0.09, screen 0.45
 plot "noisy.tsv" using 1:2:3 with image
 unset multiplot

@@ -2,10 +2,10 @@
 bandwidth = 0.15
 set multiplot layout 2, 2 margins 0.075, 0.905, 0.21, 0.95 spacing 0.06, 0.12
 set xrange [-3:3]
-set yrange [0:1]
+set yrange [0:1.2]
 set samples 300
 unset key
-set y2range [0:0.25]
+set y2range [0:0.3]
 estimates = "energy likelihood"
 colour(estimate) = estimate eq "energy" ? energy : likelihood
 title(estimate) = estimate eq "energy" ? "energy, poses unknown" : "likelihood, poses given"

@@ -1,5 +1,5 @@
 # Figure 7: the molecule (C-alpha trace) at -2, 0 and 2 along each mode, seen where it moves most.
-set multiplot layout 2, 2 margins 0.075, 0.985, 0.14, 0.95 spacing 0.06, 0.1
+set multiplot layout 2, 2 margins 0.075, 0.985, 0.165, 0.95 spacing 0.06, 0.1
 set size ratio -1
 unset key
 # One scale for all panels.
