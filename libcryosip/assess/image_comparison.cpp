@@ -10,10 +10,8 @@
 #include "libcryosip/assess/image_distance.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
-#include "libcryosip/dataset/background.hpp"
 #include "libcryosip/dataset/image_coefficients.hpp"
 #include "libcryosip/flow/image_scale.hpp"
-#include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/structure/numbered_columns.hpp"
 
 namespace cryosip {
@@ -70,7 +68,8 @@ class Comparison {
         coefficients_(images, *model_, progress, 0),
         poses_(choose_poses(images, options)) {
     choose_images();
-    estimate_scale(truth);
+    progress_.note(describe(images, *model_));
+    scale_ = scale_of(model, truth);
     const ProgressStage stage(progress_, "reading images", 0);
     observed_.resize(model_->size(), static_cast<Index>(chosen_.size()));
     parallel_for(chosen_.size(), [&](std::size_t i) {
@@ -157,47 +156,30 @@ class Comparison {
     return condition;
   }
 
-  void estimate_scale(const Ensemble& truth) {
-    const ImageSet& images = coefficients_.images();
-    const auto say = [&](const char* what, double value, bool estimated) {
-      progress_.note(std::string(what) + ": " + shown(value) +
-                     (estimated ? " (estimated)" : " (given)"));
-    };
-    scale_.noise_sigma =
-        options_.noise_sigma ? *options_.noise_sigma : estimate_noise_sigma(images);
-    if (!options_.noise_sigma && !(scale_.noise_sigma > 0)) {
-      throw Error(ErrorKind::Input,
-                  images.table().source +
-                      ": the images have no noise outside the particles' circle; give its sigma");
-    }
-    if (!(scale_.noise_sigma >= 0)) {
-      throw Error(ErrorKind::Usage, "the noise sigma must not be negative");
-    }
-    say("noise sigma of a pixel", scale_.noise_sigma, !options_.noise_sigma);
-    if (options_.contrast || !has_views_) {
-      // A built-in model's images are what they are by definition.
-      scale_.contrast = options_.contrast.value_or(1);
-    } else {
-      scale_.contrast = estimate_contrast(truth);
-      say("contrast of the drawings in the images", scale_.contrast, true);
-    }
-    if (!std::isfinite(scale_.contrast) || scale_.contrast == 0) {
-      throw Error(ErrorKind::Usage, "the contrast must not be zero");
-    }
-  }
-
-  // Against a few conformations of the truth: the mean image of hundreds is that of all.
-  [[nodiscard]] double estimate_contrast(const Ensemble& truth) const {
+  // The contrast is estimated against a few conformations of the truth, so that it is the same
+  // whatever ensemble is compared: the mean image of hundreds is that of all.
+  [[nodiscard]] ImageScale scale_of(const ConformationModel& model, const Ensemble& truth) const {
     constexpr std::size_t kConformations = 200;
     const std::vector<Index> conformations =
         draw_conformations(truth, kConformations, options_.seed, DrawnSet::ForContrast);
     Ensemble few;
     few.coordinates = truth.coordinates(Eigen::all, conformations);
     few.weights = Eigen::VectorXd::Constant(few.size(), 1 / static_cast<double>(few.size()));
-    return poses_ == PoseLaw::Given
-               ? estimate_contrast_at_given_poses(coefficients_, few, progress_)
-               : estimate_contrast_from_energy(
-                     coefficients_, few, poses_, scale_.noise_sigma, options_.seed);
+    const ImageScale scale = image_scale(
+        coefficients_,
+        few,
+        {options_.noise_sigma, known_contrast(model, options_.contrast)},
+        poses_ == PoseLaw::Given ? ContrastEstimate::AtGivenPoses : ContrastEstimate::FromEnergy,
+        poses_,
+        options_.seed,
+        progress_);
+    if (!(scale.noise_sigma >= 0)) {
+      throw Error(ErrorKind::Usage, "the noise sigma must not be negative");
+    }
+    if (!std::isfinite(scale.contrast) || scale.contrast == 0) {
+      throw Error(ErrorKind::Usage, "the contrast must not be zero");
+    }
+    return scale;
   }
 
   bool has_views_;

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "formats/error.hpp"
@@ -110,19 +109,23 @@ ImageSetDistance image_set_distance(const Eigen::MatrixXf& a,
   const CentredImages x(a, origin);
   const CentredImages y(b, origin);
 
-  std::vector<std::pair<Index, Index>> blocks;  // h is symmetric
+  struct Block {
+    Index row;
+    Index column;
+  };
+  std::vector<Block> blocks;  // h is symmetric
   const Index edge = (n + kBlock - 1) / kBlock;
   for (Index row = 0; row < edge; ++row) {
     for (Index column = row; column < edge; ++column) {
-      blocks.emplace_back(row, column);
+      blocks.push_back({row, column});
     }
   }
   constexpr std::size_t kKernels = 2;
   std::vector<std::array<BlockSums, kKernels>> of_block(blocks.size());
   parallel_for(blocks.size(), [&](std::size_t at) {
-    const auto [row, column] = blocks[at];
-    const Range rows = block_range(row, n);
-    const Range columns = block_range(column, n);
+    const Block& block = blocks[at];
+    const Range rows = block_range(block.row, n);
+    const Range columns = block_range(block.column, n);
     const std::array<Eigen::ArrayXXd, 4> squares = {squared_distances(x, rows, y, columns),
                                                     squared_distances(y, rows, x, columns),
                                                     squared_distances(x, rows, x, columns),
@@ -130,7 +133,7 @@ ImageSetDistance image_set_distance(const Eigen::MatrixXf& a,
     const auto add = [&](std::size_t kernel, const auto& value) {
       Eigen::ArrayXXd h =
           value(squares[0]) + value(squares[1]) - value(squares[2]) - value(squares[3]);
-      if (row == column) {
+      if (block.row == block.column) {
         h.matrix().diagonal().setZero();
       }
       of_block[at].at(kernel) = sums_of(h);
@@ -146,12 +149,12 @@ ImageSetDistance image_set_distance(const Eigen::MatrixXf& a,
     double squares = 0;
     for (std::size_t at = 0; at < blocks.size(); ++at) {
       const auto [row, column] = blocks[at];
-      const BlockSums& block = of_block[at].at(kernel);
-      sums.segment(row * kBlock, block.of_rows.size()) += block.of_rows;
-      squares += block.squares;
+      const BlockSums& of_pairs = of_block[at].at(kernel);
+      sums.segment(row * kBlock, of_pairs.of_rows.size()) += of_pairs.of_rows;
+      squares += of_pairs.squares;
       if (row != column) {
-        sums.segment(column * kBlock, block.of_columns.size()) += block.of_columns;
-        squares += block.squares;
+        sums.segment(column * kBlock, of_pairs.of_columns.size()) += of_pairs.of_columns;
+        squares += of_pairs.squares;
       }
     }
     estimates.at(kernel) = estimate(sums, squares);

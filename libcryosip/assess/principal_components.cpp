@@ -73,7 +73,7 @@ PrincipalComponents principal_components(const Eigen::MatrixXf& images, Index wa
   Eigen::MatrixXd centred = images.cast<double>();
   result.mean = centred.rowwise().mean();
   centred.colwise() -= result.mean;
-  const double degrees = static_cast<double>(images.cols() - 1);
+  const auto degrees = static_cast<double>(images.cols() - 1);
   result.total_variance = centred.squaredNorm() / degrees;
 
   // X X^T and X^T X have the same eigenvalues; the smaller one is taken.

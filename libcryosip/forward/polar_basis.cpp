@@ -150,9 +150,11 @@ std::vector<double> PolarBasis::band_pixels(const PolarInput& image) const {
     }
     const int source_row = ky < 0 ? ky + grid_.box : ky;
     for (int kx = 0; kx <= last; ++kx) {
-      const auto from = static_cast<std::size_t>(source_row * (grid_.box / 2 + 1) + kx);
+      const auto from =
+          static_cast<std::size_t>(Eigen::Index{source_row} * (grid_.box / 2 + 1) + kx);
       const double transfer = image.times ? (*image.times)(kx * step, ky * step) : 1;
-      band[static_cast<std::size_t>(row * (half + 1) + kx)] = scale * transfer * spectrum[from];
+      band[static_cast<std::size_t>(Eigen::Index{row} * (half + 1) + kx)] =
+          scale * transfer * spectrum[from];
     }
   }
   pixels.resize(band_transform_.pixels());
@@ -172,7 +174,7 @@ Eigen::MatrixXf PolarBasis::analyse(std::span<const PolarInput> images) const {
     // By coordinates from the centre, 0 where there is no pixel.
     const auto at = [&](int x, int y) {
       return x < half && y < half
-                 ? pixels[static_cast<std::size_t>((y + half) * band_box_ + x + half)]
+                 ? pixels[static_cast<std::size_t>(Eigen::Index{y + half} * band_box_ + x + half)]
                  : 0;
     };
     Eigen::Index next = 0;

@@ -38,7 +38,7 @@ struct PolarInput {
 /// weight is the ring's area in cells of the Fourier lattice, 2 pi n; at the band's edge, where the
 /// integral ends on a ring, that of Gregory's rule.  Distances of images of molecules are those
 /// in a FourierDisc of the same band: to 5e-4 where the molecule's diameter is 2/3 of the box and
-/// its signal fades within the band, to 3e-3 where it is 9/10 or the signal does not fade.
+/// its signal fades within the band, to 6e-3 where it is 9/10 or the signal does not fade.
 ///
 /// Rotating a molecule in the image by psi -> psi + alpha (rotation_matrix()) multiplies c(m, n) by
 /// exp(+i m alpha).

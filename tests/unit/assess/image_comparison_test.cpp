@@ -82,7 +82,7 @@ TEST_F(ImageComparisonOfASimulatedSet, IsUnbiasedAtTheTruth) {
   for (int set = 0; set < kSets; ++set) {
     options_.image_count = kImages / kSets;
     ParticleTable part = data_.truth().particles;
-    const auto first = part.records.begin() + static_cast<std::ptrdiff_t>(20 * set);
+    const auto first = part.records.begin() + std::ptrdiff_t{20} * set;
     part.records = std::vector<ParticleRecord>(first, first + 20);
     part.where.resize(20);
     const ImageSet images(part, {});
