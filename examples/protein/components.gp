@@ -12,7 +12,7 @@ do for [k = 1:2] {
   stats rows("energy", "observed") using (column(k + 1)) name "observed" nooutput
   width = 0.25 * observed_stddev
   set xrange [-3.5 * observed_stddev:3.5 * observed_stddev]
-  set yrange [0:0.5 / observed_stddev]
+  set yrange [0:0.65 / observed_stddev]
   weight = 1.0 / observed_records
   plot rows("energy", "observed") using (column(k + 1)):(weight) smooth kdensity bandwidth width \
          with filledcurves y=0 linecolor rgb truth, \
