@@ -88,6 +88,14 @@ SampleObjectiveOptions sample_options(const cli::Invocation& invocation,
   return options;
 }
 
+SteeredObjectiveOptions steered_options(const cli::Invocation& invocation,
+                                        SteeredObjectiveOptions options) {
+  options.views = invocation.count("views");
+  options.angles = invocation.options["angles"].as<int>();
+  options.shift_sigma_angstrom = invocation.options["shift-sigma"].as<double>();
+  return options;
+}
+
 ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble& ensemble) {
   const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
   ImageFlowOptions options;
@@ -108,6 +116,11 @@ ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble&
   options.likelihood.initial_temperature = number("temperature");
   options.likelihood.cooling_share = number("anneal-share");
   options.samples = sample_options(invocation, options.samples);
+  options.steered = steered_options(invocation, options.steered);
+  options.in_plane = cli::word_option<InPlane>(
+      invocation,
+      "in-plane",
+      {{"auto", InPlane::Auto}, {"integrated", InPlane::Integrated}, {"drawn", InPlane::Drawn}});
   options.flow.schedule_steps = static_cast<std::int64_t>(invocation.count("schedule-steps"));
   if (invocation.has("steps")) {
     options.flow.steps = static_cast<std::int64_t>(invocation.count("steps"));
@@ -259,14 +272,31 @@ cli::Tool tool() {
       ("objective",
        po::value<std::string>()->default_value("auto")->value_name("WORD"),
        "likelihood; mmd; energy (distance); of kernel density estimates, for images of a few "
-       "pixels: kl, reverse-kl, chi-squared, hellinger, jensen-shannon; auto: likelihood with "
-       "given poses, else mmd")  //
+       "pixels: kl, reverse-kl, chi-squared, hellinger, jensen-shannon; auto: likelihood")  //
       ("poses",
        po::value<std::string>()->default_value("auto")->value_name("WORD"),
        "given (by the STAR file) or uniform (unknown); auto: given where the file has them")  //
+      ("in-plane",
+       po::value<std::string>()->default_value("auto")->value_name("WORD"),
+       "the in-plane angle of uniform poses: integrated (exactly) or drawn, as in the paper; auto: "
+       "integrated for the likelihood and for mmd with a Gaussian kernel")  //
+      ("views",
+       po::value<std::int64_t>()
+           ->default_value(static_cast<std::int64_t>(defaults.steered.views))
+           ->value_name("V"),
+       "likelihood with uniform poses: views drawn for each conformation and step, 0: as many as "
+       "make 6400 drawings; too few stretch the ensemble")  //
+      ("shift-sigma",
+       po::value<double>()->default_value(defaults.steered.shift_sigma_angstrom)->value_name("A"),
+       "standard deviation of unknown shifts along x and y, in angstrom (in-plane integrated)")  //
+      ("angles",
+       po::value<int>()->default_value(defaults.steered.angles)->value_name("N"),
+       "in-plane angles of the integral, a multiple of 8")  //
       ("images-per-step",
        po::value<std::int64_t>()->default_value(0)->value_name("B"),
-       "images a step looks at; 0: 48 for the likelihood, 4000 otherwise")  //
+       "images a step looks at; 0: 48 for the likelihood with given poses, 256 with uniform ones, "
+       "4000 "
+       "otherwise")  //
       ("kernel",
        po::value<std::string>()->default_value("gaussian")->value_name("TERMS"),
        "of mmd: terms joined by +, each [WEIGHT*]NAME[:FACTOR] with gaussian, laplace, imq "

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numbers>
 #include <sstream>
 #include <string>
 
@@ -17,9 +18,7 @@ double softplus(double l) {
   return std::max(l, 0.0) + std::log1p(std::exp(-std::abs(l)));
 }
 
-const double kLogTwo = std::log(2.0);
-
-const std::array kDivergences = {
+constexpr std::array kDivergences = {
     FDivergence{"kl",
                 [](double l) { return l; },
                 [](double l) { return l + 1; },
@@ -37,10 +36,11 @@ const std::array kDivergences = {
                 [](double l) { return 1 - std::exp(-l / 2) / 2; },
                 [](double l) { return std::exp(-l / 2) / 4; }},
     // f = (u log u - (1 + u) log((1 + u) / 2)) / 2
-    FDivergence{"jensen-shannon",
-                [](double l) { return (l - (1 + std::exp(-l)) * (softplus(l) - kLogTwo)) / 2; },
-                [](double l) { return (l - softplus(l) + kLogTwo) / 2; },
-                [](double l) { return std::exp(-softplus(l)) / 2; }}};
+    FDivergence{
+        "jensen-shannon",
+        [](double l) { return (l - (1 + std::exp(-l)) * (softplus(l) - std::numbers::ln2)) / 2; },
+        [](double l) { return (l - softplus(l) + std::numbers::ln2) / 2; },
+        [](double l) { return std::exp(-softplus(l)) / 2; }}};
 
 }  // namespace
 

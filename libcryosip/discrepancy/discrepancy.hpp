@@ -1,5 +1,5 @@
 // Discrepancies D(p, q) between the simulated images' law p and the observed images' law q, and
-// their first variations (THEORY 2): what a flow descends.
+// their first variations (paper sections 2.3 and 2.5.1): what a flow descends.
 #pragma once
 
 #include <vector>
@@ -14,7 +14,7 @@ struct DiscrepancyResult {
   /// D, estimated, up to Discrepancy::observed_term; to be multiplied by exp(log_scale), as
   /// everything here.
   double value = 0;
-  double log_scale = 0;             ///< 0 unless a kernel's height would underflow
+  double log_scale = 0;             ///< see kernel_log_scale; 0 but for Gaussian kernels
   Eigen::VectorXd first_variation;  ///< (points): dD/dp at each point, up to a common constant
   Eigen::MatrixXd gradient;         ///< (d, points): of the first variation, by the point
 };

@@ -170,7 +170,7 @@ bool has_bandwidth(const Kernel& kernel) {
 
 Kernel with_common_bandwidth(Kernel kernel, double common) {
   for (KernelTerm& term : kernel) {
-    term.bandwidth *= common;
+    term.bandwidth *= term.kind == KernelKind::Riesz ? 1 : common;
   }
   check_kernel(kernel);
   return kernel;

@@ -1,5 +1,4 @@
-// Kernels of the maximum mean discrepancy, as weighted sums of a few kinds of function of r = |x -
-// y|.
+// Kernels of the maximum mean discrepancy: weighted sums of a few kinds of function of |x - y| = r.
 #pragma once
 
 #include <string>
@@ -50,7 +49,8 @@ void check_kernel(const Kernel& kernel);
 
 /// Whether a term has a bandwidth: any but Riesz.
 [[nodiscard]] bool has_bandwidth(const Kernel& kernel);
-/// All bandwidths times that factor.  @param common  > 0
+/// All bandwidths times that factor; Riesz has none.
+/// @throws Error(Usage) as check_kernel
 [[nodiscard]] Kernel with_common_bandwidth(Kernel kernel, double common);
 
 /// Median distance of two images, among at most 1000 of them evenly spread over the columns: the

@@ -18,7 +18,7 @@ namespace cryosip {
 ///
 /// With PixelNoise::integrated, the kernel of a simulated and an observed image has one side's
 /// noise integrated out, that of two simulated images both sides', each exactly, for every kernel
-/// (THEORY 6.1); all is relative to kernel_log_scale.
+/// (docs/theory.md, section 5); all is relative to kernel_log_scale.
 template <typename Scalar>
 class KernelDiscrepancy final : public Discrepancy<Scalar> {
  public:

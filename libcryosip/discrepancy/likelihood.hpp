@@ -57,7 +57,7 @@ Responsibilities responsibilities(const Eigen::VectorXd& log_likelihoods,
                                   double temperature);
 
 /// KL(q || p) with simulated images of drawn poses against all observed images, whose CTFs enter
-/// exactly (THEORY 6.4).  The value is -1/m sum_j log p(y_j), up to what depends on noise alone;
+/// exactly.  The value is -1/m sum_j log p(y_j), up to what depends on noise alone;
 /// the first variation at x_i is -1/m sum_j p(y_j | x_i) / p(y_j), 0 for an image of weight 0, and
 /// w_i gradient_i is the gradient of value by x_i.
 ///

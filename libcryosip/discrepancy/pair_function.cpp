@@ -198,7 +198,7 @@ PairTable::PairTable(const PairFunction& function, double largest) : function_(f
   if (!std::isfinite(largest)) {
     throw Error(ErrorKind::Numerical, "the images to be compared are not finite");
   }
-  if (!function.integrals_.empty()) {
+  if (function.is_mixture()) {
     tabulate(largest);
   }
 }

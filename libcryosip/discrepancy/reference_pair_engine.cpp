@@ -69,9 +69,9 @@ LikelihoodSums ReferencePairEngine<Scalar>::likelihood(const Eigen::MatrixX<Scal
                                                        const Eigen::MatrixX<Scalar>& observed,
                                                        const Eigen::MatrixX<Scalar>& transfer,
                                                        double variance) const {
-  const Eigen::MatrixXd x = images.template cast<double>();
-  const Eigen::MatrixXd y = observed.template cast<double>();
-  const Eigen::MatrixXd c = transfer.template cast<double>();
+  const Eigen::MatrixXd& x = images.template cast<double>();
+  const Eigen::MatrixXd& y = observed.template cast<double>();
+  const Eigen::MatrixXd& c = transfer.template cast<double>();
   LikelihoodSums sums;
   sums.log_evidence.resize(y.cols());
   sums.share = Eigen::VectorXd::Zero(x.cols());

@@ -8,8 +8,9 @@
 namespace cryosip {
 
 /// A weighted sample of the predicted law p.  Two images of one conformation, or that share one
-/// draw of the nuisances (sampling methods B and C, THEORY 4), are not independent: averages over
-/// pairs of simulated images leave such pairs out, so that their estimators stay unbiased.
+/// draw of the nuisances (sampling methods B and C, paper section 2.5.3), are not independent:
+/// averages over pairs of simulated images leave such pairs out, so that their estimators stay
+/// unbiased.
 template <typename Scalar>
 struct SimulatedImages {
   Eigen::MatrixX<Scalar> images;  ///< (d, n)

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "formats/error.hpp"
 #include "libcryosip/flow/image_scale.hpp"
@@ -10,19 +12,44 @@ namespace cryosip {
 namespace {
 
 constexpr const char* kTemperatureLabel = "sipInitialTemperature";
+constexpr const char* kFirstContrastLabel = "sipFirstContrast";
+constexpr const char* kInflationLabel = "sipNoiseInflation";
+constexpr const char* kRadiusLabel = "sipMoleculeRadius";
 
+// Which of the three objectives of images, and with which poses.
 struct Choice {
+  enum class Class { OneByOne, Sample, Steered };
   PoseLaw poses;
   ObjectiveKind objective;
+  Class of = Class::Sample;
 };
 
 Choice choose(const ImageFlowOptions& options, const ImageSet& images) {
   Choice choice{options.poses.value_or(images.has_poses() ? PoseLaw::Given : PoseLaw::Uniform),
                 options.objective};
   if (choice.objective == ObjectiveKind::Auto) {
-    choice.objective =
-        choice.poses == PoseLaw::Given ? ObjectiveKind::Likelihood : ObjectiveKind::Mmd;
+    choice.objective = ObjectiveKind::Likelihood;
   }
+  const bool is_likelihood = choice.objective == ObjectiveKind::Likelihood;
+  if (choice.poses == PoseLaw::Given) {
+    if (options.in_plane == InPlane::Integrated) {
+      throw Error(ErrorKind::Usage, "the in-plane angle is given: it cannot be integrated out");
+    }
+    choice.of = is_likelihood ? Choice::Class::OneByOne : Choice::Class::Sample;
+    return choice;
+  }
+  const Kernel& kernel = options.samples.kernel;
+  const bool is_steerable =
+      is_likelihood || (choice.objective == ObjectiveKind::Mmd && kernel == Kernel{KernelTerm{}} &&
+                        options.samples.integrate_noise &&
+                        options.samples.bandwidth_unit == BandwidthUnit::SignalRms);
+  if (options.in_plane == InPlane::Integrated && !is_steerable) {
+    throw Error(ErrorKind::Usage,
+                "the in-plane angle can be integrated out for the likelihood, and for mmd with a "
+                "plain Gaussian kernel, bandwidths in rms and the noise integrated out");
+  }
+  choice.of = is_steerable && options.in_plane != InPlane::Drawn ? Choice::Class::Steered
+                                                                 : Choice::Class::Sample;
   return choice;
 }
 
@@ -33,27 +60,100 @@ class ImageFlow {
             const ImageSet& images,
             const ImageFlowOptions& options,
             Progress& progress)
-      : options_(options),
+      : conformations_(model),
+        images_(images),
+        options_(options),
         choice_(choose(options, images)),
         given_contrast_(known_contrast(model, options.contrast)),
         model_(model.image_model(images.grid(), options.resolution_angstrom, options.imaging)) {
     progress.note(describe(images, *model_));
-    coefficients_ = std::make_unique<ImageCoefficients>(images, *model_, progress);
+    // The steered objective has coefficients of its own; a few of these tell scale and contrast.
+    const std::size_t budget =
+        choice_.of == Choice::Class::Steered ? 0 : ImageCoefficients::kDefaultBudgetBytes;
+    coefficients_ = std::make_unique<ImageCoefficients>(images, *model_, progress, budget);
+    set_options();
+  }
 
-    likelihood_ = options.likelihood;
-    likelihood_.seed = options.seed;
-    samples_ = options.samples;
-    samples_.seed = options.seed;
+  FlowResult run(Ensemble& ensemble,
+                 Progress& progress,
+                 const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
+    const bool goes_on = schedule_under_way(ensemble, description());
+    const ImageScale scale = scale_of_images(ensemble, goes_on, progress);
+    const BlockedPairEngine<float> engine;
+    const BlockedSteeredEngine steered_engine;
+    std::unique_ptr<const PolarImageModel> polar_model;
+    std::unique_ptr<const PolarCoefficients> polar;
+    std::unique_ptr<FlowObjective> objective;
+    std::vector<std::pair<std::string, double>> chosen;  // beside the scale
+    switch (choice_.of) {
+      case Choice::Class::OneByOne: {
+        const double temperature = initial_temperature(ensemble, goes_on, scale, progress);
+        chosen = {{kTemperatureLabel, temperature}};
+        objective =
+            std::make_unique<LikelihoodObjective>(*coefficients_, scale, likelihood_, temperature);
+        break;
+      }
+      case Choice::Class::Sample:
+        objective = std::make_unique<SampleObjective>(*coefficients_, scale, engine, samples_);
+        break;
+      case Choice::Class::Steered: {
+        polar_model = conformations_.polar_image_model(images_.grid(),
+                                                       options_.resolution_angstrom,
+                                                       radius(ensemble, goes_on, chosen),
+                                                       options_.imaging);
+        const bool plain = steered_.discrepancy == SteeredDiscrepancy::MeanDiscrepancy;
+        // Tells the images' background: the same all along, though the contrast is refined.
+        const double contrast =
+            carried_or(ensemble, goes_on, kFirstContrastLabel, [&] { return scale.contrast; });
+        chosen.emplace_back(kFirstContrastLabel, contrast);
+        polar =
+            std::make_unique<PolarCoefficients>(images_, *polar_model, contrast, plain, progress);
+        const EffectiveNoise noise =
+            effective_noise(*polar, scale, steered_engine, ensemble, goes_on, progress);
+        chosen.emplace_back(kInflationLabel, noise.inflation);
+        chosen.emplace_back(kTemperatureLabel, noise.temperature);
+        objective =
+            std::make_unique<SteeredObjective>(*polar, scale, steered_engine, steered_, noise);
+        break;
+      }
+    }
+    progress.note("objective: " + objective->description());
+    warn_of_trap(progress);
+    FlowOptions flow = options_.flow;
+    flow.seed = options_.seed;
+    begin_schedule(ensemble, *objective, flow);
+    ensemble.flow.carry(kNoiseLabel, scale.noise_sigma);
+    ensemble.flow.carry(kContrastLabel, scale.contrast);
+    for (const auto& [label, value] : chosen) {
+      ensemble.flow.carry(label, value);
+    }
+    return run_flow(ensemble, *objective, flow, progress, after_step);
+  }
+
+ private:
+  void set_options() {
+    likelihood_ = options_.likelihood;
+    samples_ = options_.samples;
+    steered_ = options_.steered;
+    likelihood_.seed = samples_.seed = steered_.seed = options_.seed;
     samples_.poses = choice_.poses;
-    if (options.images_per_step > 0) {
-      likelihood_.images_per_step = options.images_per_step;
-      samples_.images_per_step = options.images_per_step;
+    const bool is_likelihood = choice_.objective == ObjectiveKind::Likelihood;
+    if (!is_likelihood) {
+      steered_.discrepancy = SteeredDiscrepancy::MeanDiscrepancy;
+      steered_.images_per_step = samples_.images_per_step;
+      steered_.initial_bandwidth = samples_.initial_bandwidth;
+      steered_.final_bandwidth = samples_.final_bandwidth;
+    }
+    steered_.initial_temperature = likelihood_.initial_temperature;
+    steered_.annealing_share = samples_.annealing_share;
+    if (options_.images_per_step > 0) {
+      likelihood_.images_per_step = samples_.images_per_step = steered_.images_per_step =
+          options_.images_per_step;
     }
     switch (choice_.objective) {
       case ObjectiveKind::Likelihood:
         samples_.discrepancy = SampleDiscrepancy::Likelihood;
         samples_.initial_temperature = std::max(1.0, likelihood_.initial_temperature);
-        samples_.annealing_share = likelihood_.cooling_share;
         break;
       case ObjectiveKind::Energy:
         samples_.kernel = energy_kernel();
@@ -67,45 +167,49 @@ class ImageFlow {
     }
   }
 
-  FlowResult run(Ensemble& ensemble,
-                 Progress& progress,
-                 const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
-    const bool goes_on = schedule_under_way(
-        ensemble, compares_one_by_one() ? describe(likelihood_) : describe(samples_));
-    const ImageScale scale = scale_of_images(ensemble, goes_on, progress);
-    const BlockedPairEngine<float> engine;
-    std::unique_ptr<FlowObjective> objective;
-    double temperature = 1;
-    if (compares_one_by_one()) {
-      temperature = initial_temperature(ensemble, goes_on, scale, progress);
-      objective =
-          std::make_unique<LikelihoodObjective>(*coefficients_, scale, likelihood_, temperature);
-    } else {
-      objective = std::make_unique<SampleObjective>(*coefficients_, scale, engine, samples_);
+  [[nodiscard]] std::string description() const {
+    switch (choice_.of) {
+      case Choice::Class::OneByOne:
+        return describe(likelihood_);
+      case Choice::Class::Sample:
+        return describe(samples_);
+      case Choice::Class::Steered:
+        return describe(steered_);
     }
-    progress.note("objective: " + objective->description());
-    if (choice_.objective == ObjectiveKind::Likelihood && choice_.poses == PoseLaw::Uniform) {
+    return {};
+  }
+
+  void warn_of_trap(Progress& progress) const {
+    if (choice_.of == Choice::Class::Sample && choice_.poses == PoseLaw::Uniform &&
+        choice_.objective == ObjectiveKind::Likelihood) {
       progress.warn(
           "the likelihood with poses drawn at random is biased: an image has to be explained by "
           "the "
-          "nearest pose drawn, and conformations stretch to make up for the rest; draw many "
-          "(--sampling C --nuisances) or take mmd");
+          "nearest pose drawn, and conformations stretch to make up for the rest; have the "
+          "in-plane "
+          "angle integrated out, or draw many poses (--sampling C --nuisances)");
     }
-    FlowOptions flow = options_.flow;
-    flow.seed = options_.seed;
-    begin_schedule(ensemble, *objective, flow);
-    ensemble.flow.carry(kNoiseLabel, scale.noise_sigma);
-    ensemble.flow.carry(kContrastLabel, scale.contrast);
-    if (compares_one_by_one()) {
-      ensemble.flow.carry(kTemperatureLabel, temperature);
-    }
-    return run_flow(ensemble, *objective, flow, progress, after_step);
   }
 
- private:
-  // Each image with every conformation in the image's own pose.
-  [[nodiscard]] bool compares_one_by_one() const {
-    return choice_.objective == ObjectiveKind::Likelihood && choice_.poses == PoseLaw::Given;
+  // Of what a run carries on: the value under way, or one made now.
+  template <typename Make>
+  static double carried_or(const Ensemble& ensemble,
+                           bool goes_on,
+                           const char* label,
+                           const Make& make) {
+    const auto known = ensemble.flow.carried(label);
+    return goes_on && known ? *known : make();
+  }
+
+  double radius(const Ensemble& ensemble,
+                bool goes_on,
+                std::vector<std::pair<std::string, double>>& chosen) const {
+    const double value = carried_or(ensemble, goes_on, kRadiusLabel, [&] {
+      return conformations_.radius_angstrom(ensemble.coordinates) +
+             3 * steered_.shift_sigma_angstrom;
+    });
+    chosen.emplace_back(kRadiusLabel, value);
+    return value;
   }
 
   double initial_temperature(const Ensemble& ensemble,
@@ -115,12 +219,37 @@ class ImageFlow {
     if (likelihood_.initial_temperature > 0) {
       return likelihood_.initial_temperature;
     }
-    if (const auto known = ensemble.flow.carried(kTemperatureLabel); goes_on && known) {
-      return *known;
+    return carried_or(ensemble, goes_on, kTemperatureLabel, [&] {
+      const double chosen = choose_initial_temperature(*coefficients_, scale, ensemble, progress);
+      progress.note("initial temperature: " + shown(chosen) + " (chosen)");
+      return chosen;
+    });
+  }
+
+  EffectiveNoise effective_noise(const PolarCoefficients& images,
+                                 const ImageScale& scale,
+                                 const SteeredEngine& engine,
+                                 const Ensemble& ensemble,
+                                 bool goes_on,
+                                 Progress& progress) const {
+    EffectiveNoise noise;
+    if (steered_.discrepancy != SteeredDiscrepancy::Likelihood) {
+      return noise;
     }
-    const double chosen = choose_initial_temperature(*coefficients_, scale, ensemble, progress);
-    progress.note("initial temperature: " + shown(chosen) + " (chosen)");
-    return chosen;
+    const auto inflation = ensemble.flow.carried(kInflationLabel);
+    const auto temperature = ensemble.flow.carried(kTemperatureLabel);
+    if (goes_on && inflation && temperature) {
+      return {*inflation, *temperature};
+    }
+    noise = SteeredObjective(images, scale, engine, steered_, {}).choose_noise(ensemble, progress);
+    progress.note("noise variance the likelihood works with: " + shown(noise.inflation) +
+                  " times the images' own (chosen)");
+    if (steered_.initial_temperature > 0) {
+      noise.temperature = steered_.initial_temperature;
+    } else {
+      progress.note("initial temperature: " + shown(noise.temperature) + " (chosen)");
+    }
+    return noise;
   }
 
   ImageScale scale_of_images(const Ensemble& ensemble, bool goes_on, Progress& progress) {
@@ -140,6 +269,8 @@ class ImageFlow {
     return scale;
   }
 
+  const ConformationModel& conformations_;
+  const ImageSet& images_;
   const ImageFlowOptions& options_;
   Choice choice_;
   std::optional<double> given_contrast_;
@@ -147,6 +278,7 @@ class ImageFlow {
   std::unique_ptr<const ImageCoefficients> coefficients_;
   LikelihoodOptions likelihood_;
   SampleObjectiveOptions samples_;
+  SteeredObjectiveOptions steered_;
 };
 
 }  // namespace

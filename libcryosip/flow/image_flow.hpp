@@ -12,16 +12,24 @@
 #include "libcryosip/flow/flow.hpp"
 #include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/flow/sample_objective.hpp"
+#include "libcryosip/flow/steered_objective.hpp"
 #include "libcryosip/forward/conformation_model.hpp"
 
 namespace cryosip {
 
 enum class ObjectiveKind {
-  Auto,        ///< Likelihood where poses are given, Mmd where they are not
-  Likelihood,  ///< KL(q || p) by the noise model; unsound where poses are drawn at random
+  Auto,        ///< Likelihood
+  Likelihood,  ///< KL(q || p) by the noise model
   Mmd,         ///< squared MMD with SampleObjectiveOptions::kernel
   Energy,      ///< the energy distance
   Density,     ///< the f-divergence SampleObjectiveOptions::divergence
+};
+
+/// What becomes of the in-plane angle where poses are uniform.
+enum class InPlane {
+  Auto,        ///< Integrated for the likelihood and for the MMD with a Gaussian kernel
+  Integrated,  ///< out, exactly: SteeredObjective
+  Drawn,       ///< with the view, as in the paper: SampleObjective
 };
 
 struct ImageFlowOptions {
@@ -36,6 +44,9 @@ struct ImageFlowOptions {
   LikelihoodOptions likelihood;
   /// Poses, images per step and what follows from the objective are set by flow_on_images().
   SampleObjectiveOptions samples;
+  /// For InPlane::Integrated; images per step and what follows from the objective are set too.
+  SteeredObjectiveOptions steered;
+  InPlane in_plane = InPlane::Auto;
   FlowOptions flow;
   std::uint64_t seed = 1;
 };

@@ -90,16 +90,16 @@ does_not_say 'no pixel size'
 reports sipPixelSize 5
 flows 3 "$drgn/toy_projections.star" --angpix 5
 says 'the images have no noise outside'
-flows 0 "$drgn/toy_projections.star" --angpix 5 --noise-sigma 1 --contrast 1
-says 'objective: mmd .*poses=uniform'
-flows 0 "$drgn/toy_projections.star" --noise-sigma 1 --contrast 1
+flows 0 "$drgn/toy_projections.star" --angpix 5 --noise-sigma 1 --contrast 1 --views 8
+says 'objective: likelihood steered poses=uniform'
+flows 0 "$drgn/toy_projections.star" --noise-sigma 1 --contrast 1 --views 8
 says 'warning: .*no pixel size in the STAR file, 1 angstrom is taken'
 
 # EMPIAR-10076: 3.0 form, a stack called .mrc, no poses.
 checks 0 "$drgn/empiar_10076_7.star"
 reports sipImages 7 sipBox 320 sipPixelSize '1\.3099979.*' sipPoses none sipCtf given
-flows 0 "$drgn/empiar_10076_7.star"
-says 'objective: mmd .*poses=uniform'
+flows 0 "$drgn/empiar_10076_7.star" --views 8
+says 'objective: likelihood steered poses=uniform'
 
 # RELION 5, its stacks not there.
 checks 3 "$drgn/relion5.star"

@@ -44,7 +44,8 @@ expect() {
 
 # shellcheck disable=SC2086  # the commands are lists of words
 {
-  for how in '--poses given' '--poses uniform --objective mmd' '--poses uniform --objective energy' \
+  for how in '--poses given' '--poses uniform --views 4' '--poses uniform --objective mmd' \
+    '--poses uniform --objective mmd --in-plane drawn' '--poses uniform --objective energy' \
     '--integrator euler --step-size 1e-3' '--integrator momentum --step-size 1e-3 --momentum 0.5' \
     '--weight-rate 0.1 --injection 0.1' \
     '--poses uniform --objective mmd --kernel laplace+imq:2+0.1*riesz:1.5 --sampling C --nuisances 2' \
@@ -112,11 +113,14 @@ expect() {
   expect 2 "--kernel: only the objective mmd has one" \
     $flow --objective energy --kernel laplace start.star -o never.star
   expect 2 ".*gaussian, laplace, imq" $flow --objective mmd --kernel tophat start.star -o never.star
+  expect 2 '.*in-plane angle can be integrated out' \
+    $flow --poses uniform --objective energy --in-plane integrated start.star -o never.star
+  expect 2 '.*multiple of 8' $flow --poses uniform --angles 20 start.star -o never.star
   expect 2 '.*nuisances' $flow --objective mmd --sampling A --nuisances 2 start.star -o never.star
   expect 5 '.*finite' $flow --objective chi-squared start.star --steps 1 -o never.star
 
   # The trap of drawn poses is named.
-  $flow --poses uniform --objective likelihood --steps 1 start.star -o trapped.star 2>err ||
+  $flow --poses uniform --objective likelihood --in-plane drawn --steps 1 start.star -o trapped.star 2>err ||
     complain 'one step of the likelihood with drawn poses failed'
   grep -q 'warning: the likelihood with poses drawn at random is biased' err ||
     complain "the likelihood with drawn poses said: $(cat err)"

@@ -19,7 +19,7 @@ using ::cryosip::testing::Mean;
 using ::cryosip::testing::mean_of;
 using Generator = std::mt19937_64;
 
-const ReferencePairEngine<double> kEngine;
+const ReferencePairEngine<double> reference;
 
 Eigen::MatrixXd normal_images(Generator& rng,
                               Eigen::Index size,
@@ -30,7 +30,7 @@ Eigen::MatrixXd normal_images(Generator& rng,
 }
 
 double whole(const SimulatedImages<double>& p, const Eigen::MatrixXd& y, const char* kernel) {
-  const KernelDiscrepancy<double> discrepancy(kEngine, parse_kernel(kernel), {});
+  const KernelDiscrepancy<double> discrepancy(reference, parse_kernel(kernel), {});
   return discrepancy.evaluate(p, y).value + discrepancy.observed_term(y);
 }
 
@@ -141,7 +141,7 @@ TEST(KernelDiscrepancyLaw, DoesNotChangeWhenAllImagesAreMovedOrTurned) {
     RandomStream stream(rng(), StreamPurpose::Test, 0);
     const Eigen::Matrix3d turn = stream.rotation();
     for (const char* kernel : {"energy", "gaussian", kSum}) {
-      const KernelDiscrepancy<double> discrepancy(kEngine, parse_kernel(kernel), noise);
+      const KernelDiscrepancy<double> discrepancy(reference, parse_kernel(kernel), noise);
       const DiscrepancyResult before = discrepancy.evaluate(equally_weighted(x), y);
       const DiscrepancyResult after = discrepancy.evaluate(
           equally_weighted((turn * x).colwise() + move), (turn * y).colwise() + move);
@@ -181,10 +181,10 @@ TEST(KernelDiscrepancyLaw, NoiseDrawnIsNoiseIntegratedOutOnAverage) {
       const Eigen::MatrixXd x = normal_images(rng, size, 3);
       const Eigen::MatrixXd y = normal_images(rng, size, 4, 1 + sigma).array() + 0.5;
       const DiscrepancyResult integrated =
-          KernelDiscrepancy<double>(kEngine, parse_kernel(kernel), noise)
+          KernelDiscrepancy<double>(reference, parse_kernel(kernel), noise)
               .evaluate(equally_weighted(x), y);
       noise.integrated = false;
-      const KernelDiscrepancy<double> plain(kEngine, parse_kernel(kernel), noise);
+      const KernelDiscrepancy<double> plain(reference, parse_kernel(kernel), noise);
 
       const Mean drawn = mean_of(20000, [&] {
         return plain.evaluate(equally_weighted(x + normal_images(rng, size, 3, sigma)), y).value;
@@ -225,7 +225,7 @@ TEST(DensityDivergenceLaw, DoesNotChangeWhenAllImagesAreMovedTurnedOrScaled) {
     RandomStream stream(rng(), StreamPurpose::Test, 0);
     const Eigen::Matrix3d turn = 2.5 * stream.rotation();
     for (const char* name : {"kl", "jensen-shannon"}) {
-      const DensityDivergence<double> divergence(kEngine, find_divergence(name), {}, {});
+      const DensityDivergence<double> divergence(reference, find_divergence(name), {}, {});
       const DiscrepancyResult before = divergence.evaluate(equally_weighted(x), y);
       const DiscrepancyResult after = divergence.evaluate(
           equally_weighted((turn * x).colwise() + move), (turn * y).colwise() + move);

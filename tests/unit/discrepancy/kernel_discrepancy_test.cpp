@@ -15,8 +15,8 @@ using ::cryosip::testing::equally_weighted;
 using ::cryosip::testing::random_images;
 using ::cryosip::testing::random_weights;
 
-const ReferencePairEngine<double> kEngine;
-const PixelNoise kNoise{.variance = 0.3, .degrees_of_freedom = 3, .integrated = true};
+const ReferencePairEngine<double> reference;
+constexpr PixelNoise kNoise{.variance = 0.3, .degrees_of_freedom = 3, .integrated = true};
 
 // Six images of three conformations, four draws of nuisances.
 SimulatedImages<double> sample() {
@@ -100,7 +100,7 @@ TEST(KernelDiscrepancy, EqualsTheFormulaWrittenOut) {
         const double v = integrated ? noise.variance : 0;
 
         const DiscrepancyResult result =
-            KernelDiscrepancy<double>(kEngine, kernel, noise).evaluate(p, y);
+            KernelDiscrepancy<double>(reference, kernel, noise).evaluate(p, y);
 
         const double expected =
             by_hand(p, y, PairFunction(kernel, v, 3), PairFunction(kernel, 2 * v, 3));
@@ -116,7 +116,7 @@ TEST(KernelDiscrepancy, OfTheDistanceIsTheEnergyDistance) {
   x << 0, 3;
   Eigen::MatrixXd y(1, 3);
   y << 1, 2, 7;
-  const KernelDiscrepancy<double> energy(kEngine, energy_kernel(), {});
+  const KernelDiscrepancy<double> energy(reference, energy_kernel(), {});
 
   // 2 E|x - y| - E|x - x'| - E|y - y'| = 2 (1 + 2 + 7 + 2 + 1 + 4) / 6 - 3 - (1 + 6 + 5) / 3.
   EXPECT_NEAR(energy.evaluate(equally_weighted(x), y).value, 17.0 / 3 - 3, 1e-14);
@@ -130,7 +130,7 @@ TEST(KernelDiscrepancy, GradientTimesWeightAgreesWithDifferencesOfTheValue) {
     for (const bool integrated : {false, true}) {
       PixelNoise noise = kNoise;
       noise.integrated = integrated;
-      const KernelDiscrepancy<double> discrepancy(kEngine, parse_kernel(text), noise);
+      const KernelDiscrepancy<double> discrepancy(reference, parse_kernel(text), noise);
       const SimulatedImages<double> p = sample();
 
       const DiscrepancyResult result = discrepancy.evaluate(p, y);
@@ -151,7 +151,7 @@ TEST(KernelDiscrepancy, GradientTimesWeightAgreesWithDifferencesOfTheValue) {
 TEST(KernelDiscrepancy, FirstVariationAgreesWithDifferencesByTheWeights) {
   const Eigen::MatrixXd y = random_images(4, 7, 3);
   constexpr double kStep = 1e-5;
-  const KernelDiscrepancy<double> discrepancy(kEngine, parse_kernel("gaussian+energy"), kNoise);
+  const KernelDiscrepancy<double> discrepancy(reference, parse_kernel("gaussian+energy"), kNoise);
   const SimulatedImages<double> p = sample();
 
   const Eigen::VectorXd variation = discrepancy.evaluate(p, y).first_variation;
@@ -173,7 +173,7 @@ TEST(KernelDiscrepancy, GradientAtOtherPointsIsThatOfTheFirstVariation) {
   const Eigen::MatrixXd points = random_images(4, 3, 5);
   const SimulatedImages<double> p = sample();
   constexpr double kStep = 1e-5;
-  const KernelDiscrepancy<double> discrepancy(kEngine, parse_kernel("imq+energy"), kNoise);
+  const KernelDiscrepancy<double> discrepancy(reference, parse_kernel("imq+energy"), kNoise);
   for (const std::vector<int>& origin : {std::vector<int>{}, std::vector<int>{3, -1, 0}}) {
     const DiscrepancyResult result = discrepancy.evaluate(p, points, origin, y);
     EXPECT_EQ(result.value, discrepancy.evaluate(p, y).value);
@@ -194,7 +194,7 @@ TEST(KernelDiscrepancy, GradientAtOtherPointsIsThatOfTheFirstVariation) {
 TEST(KernelDiscrepancy, AtTheImagesThemselvesIsAtPointsOfThatOrigin) {
   const Eigen::MatrixXd y = random_images(4, 7, 3);
   const SimulatedImages<double> p = sample();
-  const KernelDiscrepancy<double> discrepancy(kEngine, parse_kernel("gaussian"), kNoise);
+  const KernelDiscrepancy<double> discrepancy(reference, parse_kernel("gaussian"), kNoise);
 
   const DiscrepancyResult themselves = discrepancy.evaluate(p, y);
   const DiscrepancyResult points = discrepancy.evaluate(p, p.images, own_origins(6), y);
@@ -219,7 +219,7 @@ TEST(KernelDiscrepancy, FirstVariationAtAPointIsTwiceTheDifferenceOfMeanKernels)
   }
 
   const DiscrepancyResult result =
-      KernelDiscrepancy<double>(kEngine, kernel, kNoise).evaluate(p, point, {}, y);
+      KernelDiscrepancy<double>(reference, kernel, kNoise).evaluate(p, point, {}, y);
 
   EXPECT_NEAR(result.first_variation(0), expected, 1e-14);
 }
@@ -235,7 +235,7 @@ TEST(KernelDiscrepancy, ImagesOfWeightZeroDoNotCount) {
   without.images.resize(4, 5);
   without.images << p.images.col(0), p.images.rightCols(4);
   without.weights = (Eigen::VectorXd(5) << p.weights(0), p.weights.tail(4)).finished();
-  const KernelDiscrepancy<double> discrepancy(kEngine, parse_kernel("gaussian+energy"), kNoise);
+  const KernelDiscrepancy<double> discrepancy(reference, parse_kernel("gaussian+energy"), kNoise);
 
   const DiscrepancyResult all = discrepancy.evaluate(p, y);
   const DiscrepancyResult fewer = discrepancy.evaluate(without, y);
@@ -256,7 +256,7 @@ TEST(KernelDiscrepancy, AnImageSplitInTwoOfHalfTheWeightChangesNothing) {
   split.weights(6) = split.weights(2);
   split.conformation.push_back(p.conformation[2]);
   split.nuisance.push_back(p.nuisance[2]);
-  const KernelDiscrepancy<double> discrepancy(kEngine, parse_kernel("gaussian+energy"), kNoise);
+  const KernelDiscrepancy<double> discrepancy(reference, parse_kernel("gaussian+energy"), kNoise);
 
   const DiscrepancyResult whole = discrepancy.evaluate(p, y);
   const DiscrepancyResult halves = discrepancy.evaluate(split, y);
@@ -278,7 +278,7 @@ TEST(KernelDiscrepancy, ObservedTermIsTheMeanOverPairsInTheUnitsOfTheValue) {
         sum += i == j ? 0 : k((y.col(i) - y.col(j)).squaredNorm()).value;
       }
     }
-    EXPECT_NEAR(KernelDiscrepancy<double>(kEngine, kernel, kNoise).observed_term(y) *
+    EXPECT_NEAR(KernelDiscrepancy<double>(reference, kernel, kNoise).observed_term(y) *
                     std::exp(kernel_log_scale(kernel, kNoise)),
                 sum / 42,
                 1e-13);
@@ -321,7 +321,7 @@ TEST(KernelDiscrepancy, IsTheSameOnBothEngines) {
 
 TEST(KernelDiscrepancy, RefusesWhatMakesNoSense) {
   const Eigen::MatrixXd y = random_images(4, 7, 3);
-  const KernelDiscrepancy<double> discrepancy(kEngine, energy_kernel(), {});
+  const KernelDiscrepancy<double> discrepancy(reference, energy_kernel(), {});
   const auto refuses = [&](auto change) {
     SimulatedImages<double> p = sample();
     change(p);
@@ -347,7 +347,7 @@ TEST(KernelDiscrepancy, RefusesWhatMakesNoSense) {
   EXPECT_THROW(static_cast<void>(discrepancy.evaluate(p, Eigen::MatrixXd(4, 0))), Error);
   EXPECT_THROW(static_cast<void>(discrepancy.observed_term(y.leftCols(1))), Error);
   EXPECT_THROW(
-      KernelDiscrepancy<double>(kEngine, energy_kernel(), {.variance = 1, .integrated = true}),
+      KernelDiscrepancy<double>(reference, energy_kernel(), {.variance = 1, .integrated = true}),
       Error);
 }
 

@@ -69,6 +69,7 @@ TEST(Kernel, TakesACommonBandwidth) {
 
   EXPECT_EQ(kernel[0].bandwidth, 3);
   EXPECT_EQ(kernel[1].bandwidth, 6);
+  EXPECT_EQ(with_common_bandwidth(energy_kernel(), 3), energy_kernel());
   EXPECT_TRUE(has_bandwidth(parse_kernel("energy+imq")));
   EXPECT_FALSE(has_bandwidth(parse_kernel("energy+riesz:1.5")));
   EXPECT_THROW(static_cast<void>(with_common_bandwidth(kernel, 0)), Error);

@@ -67,14 +67,14 @@ double confluent(double a, double b, double z) {
   return static_cast<double>(sum);
 }
 
-const std::array kKernels = {"gaussian",
-                             "laplace",
-                             "imq",
-                             "imq:2:1.7",
-                             "riesz:0.3",
-                             "energy",
-                             "riesz:1.9",
-                             "0.3*gaussian:0.5+2*laplace:2+imq:0.4+0.2*riesz:1.5"};
+constexpr std::array kKernels = {"gaussian",
+                                 "laplace",
+                                 "imq",
+                                 "imq:2:1.7",
+                                 "riesz:0.3",
+                                 "energy",
+                                 "riesz:1.9",
+                                 "0.3*gaussian:0.5+2*laplace:2+imq:0.4+0.2*riesz:1.5"};
 
 TEST(PairFunction, WithoutNoiseIsTheKernel) {
   for (const char* text : kKernels) {

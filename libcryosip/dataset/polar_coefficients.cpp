@@ -1,0 +1,106 @@
+#include "libcryosip/dataset/polar_coefficients.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <vector>
+
+#include "libcryosip/core/parallel.hpp"
+
+namespace cryosip {
+namespace {
+
+constexpr std::size_t kPortion = 64;  // images whose pixels are in memory at a time
+
+}  // namespace
+
+PolarCoefficients::PolarCoefficients(const ImageSet& images,
+                                     const PolarImageModel& model,
+                                     double contrast,
+                                     bool plain,
+                                     Progress& progress,
+                                     std::size_t budget_bytes)
+    : images_(images), model_(model), contrast_(contrast) {
+  const bool twice = plain && images.has_ctf();
+  const std::size_t bytes =
+      images.size() * static_cast<std::size_t>(model.size()) * sizeof(float) * (twice ? 2 : 1);
+  if (bytes > budget_bytes) {
+    return;
+  }
+  filtered_ = transform_all(Kind::Filtered, progress);
+  if (twice) {
+    plain_ = transform_all(Kind::Plain, progress);
+  }
+}
+
+Eigen::MatrixXf PolarCoefficients::transform_all(Kind kind, Progress& progress) const {
+  const ProgressStage stage(progress, "transforming images", images_.size());
+  Eigen::MatrixXf all(model_.size(), static_cast<Eigen::Index>(images_.size()));
+  // A few portions at a time, so that the bar moves.
+  constexpr std::size_t kStride = 16 * kPortion;
+  for (std::size_t first = 0; first < images_.size(); first += kStride) {
+    std::vector<std::size_t> indices(std::min(kStride, images_.size() - first));
+    std::iota(indices.begin(), indices.end(), first);
+    all.middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(indices.size())) =
+        transform(indices, kind);
+    progress.advance(first + indices.size());
+  }
+  return all;
+}
+
+Eigen::MatrixXf PolarCoefficients::transform(std::span<const std::size_t> indices,
+                                             Kind kind) const {
+  const auto pixels_each = static_cast<std::size_t>(images_.grid().pixels());
+  const bool is_sum_known = model_.pixel_sum() != 0;
+  Eigen::MatrixXf coefficients(model_.size(), static_cast<Eigen::Index>(indices.size()));
+  parallel_for((indices.size() + kPortion - 1) / kPortion, [&](std::size_t portion) {
+    const std::size_t first = portion * kPortion;
+    const std::size_t count = std::min(kPortion, indices.size() - first);
+    std::vector<float> pixels(count * pixels_each);
+    std::vector<PolarInput> inputs(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::span<float> own(pixels.data() + i * pixels_each, pixels_each);
+      const std::size_t index = indices[first + i];
+      images_.read(index, own);
+      const ImagingCondition condition = images_.condition(index);
+      inputs[i].pixels = own;
+      if (kind == Kind::Filtered) {
+        inputs[i].times = condition.ctf;
+      }
+      if (is_sum_known) {
+        inputs[i].pixel_sum =
+            contrast_ * model_.pixel_sum() * (condition.ctf ? (*condition.ctf)(0, 0) : 1);
+      }
+    }
+    coefficients.middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(count)) =
+        model_.basis().analyse(inputs);
+  });
+  return coefficients;
+}
+
+Eigen::MatrixXf PolarCoefficients::read(std::span<const std::size_t> indices, Kind kind) const {
+  const Eigen::MatrixXf& kept = kind == Kind::Plain && images_.has_ctf() ? plain_ : filtered_;
+  if (kept.size() == 0) {
+    return transform(indices, kind);
+  }
+  Eigen::MatrixXf columns(kept.rows(), static_cast<Eigen::Index>(indices.size()));
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    columns.col(static_cast<Eigen::Index>(i)) = kept.col(static_cast<Eigen::Index>(indices[i]));
+  }
+  return columns;
+}
+
+Eigen::MatrixXd PolarCoefficients::ring_transfers_squared(
+    std::span<const std::size_t> indices) const {
+  Eigen::MatrixXd transfers =
+      Eigen::MatrixXd::Ones(model_.basis().rings(), static_cast<Eigen::Index>(indices.size()));
+  if (images_.has_ctf()) {
+    parallel_for(indices.size(), [&](std::size_t i) {
+      transfers.col(static_cast<Eigen::Index>(i)) =
+          model_.basis().ring_transfer_squared(*images_.condition(indices[i]).ctf);
+    });
+  }
+  return transfers;
+}
+
+}  // namespace cryosip
