@@ -1,6 +1,8 @@
 # What the examples share: their arguments, columns of STAR files, pixels of stacks, figures.
 # Sourced by examples/*/run, which have set `here` to their own folder.
 # shellcheck shell=sh
+# Points, not commas, whatever the user's language.
+export LC_ALL=C.UTF-8
 lib=$(cd "${here:?}/../lib" && pwd)
 root=$(cd "$here/../.." && pwd)
 
