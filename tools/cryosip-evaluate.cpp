@@ -136,6 +136,10 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
   const Ensemble* const start = initial ? &*initial : nullptr;
 
   auto rows = evaluate_ensemble(truth, start, ensemble);
+  if (invocation.has("log")) {
+    const auto of_log = evaluate_log(load_star(invocation.text("log")));
+    rows.insert(rows.end(), of_log.begin(), of_log.end());
+  }
   std::optional<ImageProjections> projections;
   if (invocation.has("images")) {
     const ImageComparisonOptions options = comparison_options(invocation);
@@ -210,6 +214,9 @@ cli::Tool tool() {
        po::value<std::string>()->default_value("-")->value_name("FILE"),
        "where to write the table; - is standard output")   //
       ("json", "write the table as JSON instead of STAR")  //
+      ("log",
+       po::value<std::string>()->value_name("L.star"),
+       "the flow's log: adds its steps, objective and effective sample size, first and last")  //
       ("densities",
        po::value<std::string>()->value_name("FILE"),
        "STAR file with density estimates of the coordinates")  //

@@ -1,6 +1,7 @@
 #include "libcryosip/assess/evaluation.hpp"
 
 #include <functional>
+#include <utility>
 
 #include "formats/error.hpp"
 #include "libcryosip/assess/ensemble_distance.hpp"
@@ -57,6 +58,22 @@ std::vector<EvaluationRow> evaluate_ensemble(const Ensemble& truth,
   add("effective_sample_size", 0, [](const Ensemble& of) {
     return of.weights.sum() * of.weights.sum() / of.weights.squaredNorm();
   });
+  return rows;
+}
+
+std::vector<EvaluationRow> evaluate_log(const formats::StarFile& log) {
+  const formats::StarTable& table = log.table("sip_flow_log");
+  if (table.rows() == 0) {
+    throw Error(ErrorKind::Input, log.source + ": block 'sip_flow_log' has no rows");
+  }
+  std::vector<EvaluationRow> rows;
+  for (const auto& [metric, label] :
+       {std::pair("flow_steps", "sipStep"),
+        std::pair("flow_objective", "sipObjective"),
+        std::pair("flow_effective_sample_size", "sipEffectiveSampleSize")}) {
+    const std::size_t column = table.column(label);
+    rows.push_back({metric, 0, table.number(0, column), table.number(table.rows() - 1, column)});
+  }
   return rows;
 }
 

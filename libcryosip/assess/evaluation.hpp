@@ -25,6 +25,12 @@ std::vector<EvaluationRow> evaluate_ensemble(const Ensemble& truth,
                                              const Ensemble* initial,
                                              const Ensemble& ensemble);
 
+/// What the log of a flow says (block sip_flow_log, as cryosip-flow-step writes it), for all
+/// coordinates together: flow_steps, flow_objective and flow_effective_sample_size, at the first
+/// step of the log and at the last.
+/// @throws Error(Input) no such block, a label missing, no rows
+std::vector<EvaluationRow> evaluate_log(const formats::StarFile& log);
+
 /// Block sip_evaluation: sipMetric, sipCoordinate, sipInitial ("None" where not asked), sipFinal.
 formats::StarTable to_star(const std::vector<EvaluationRow>& rows);
 /// {"sip_evaluation": [{"metric": .., "coordinate": .., "initial": .. or null, "final": ..}, ..]}

@@ -60,5 +60,28 @@ TEST(Evaluation, RefusesEnsemblesOfOtherDimensions) {
   EXPECT_THROW(evaluate_ensemble(the_truth, &initial, the_end), Error);
 }
 
+TEST(EvaluationOfALog, TakesItsFirstAndItsLastStep) {
+  formats::StarTable table("sip_flow_log", {"sipObjective", "sipStep", "sipEffectiveSampleSize"});
+  for (int step = 1; step <= 3; ++step) {
+    const std::size_t row = table.add_row();
+    table.set(row, 0, -1.5 * step);
+    table.set_integer(row, 1, step);
+    table.set(row, 2, 100.0 - step);
+  }
+  formats::StarFile log;
+  log.tables = {table};
+
+  const auto rows = evaluate_log(log);
+
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].metric, "flow_steps");
+  EXPECT_EQ(rows[0].final_value, 3);
+  EXPECT_EQ(rows[1].metric, "flow_objective");
+  EXPECT_EQ(rows[1].initial, -1.5);
+  EXPECT_EQ(rows[1].final_value, -4.5);
+  EXPECT_EQ(rows[2].final_value, 97);
+  EXPECT_THROW((void)evaluate_log(formats::StarFile()), Error);
+}
+
 }  // namespace
 }  // namespace cryosip
