@@ -15,6 +15,7 @@
 #include "libcryosip/assess/truth.hpp"
 #include "tools/cli/data_options.hpp"
 #include "tools/cli/imaging_options.hpp"
+#include "tools/cli/meaning_options.hpp"
 #include "tools/cli/streams.hpp"
 #include "tools/cli/tool.hpp"
 
@@ -38,9 +39,6 @@ std::vector<cli::po::options_description> image_option_groups() {
       ("model",
        po::value<std::string>()->value_name("FILE"),
        "by default the ensemble's own; else normal modes (NMD) or a built-in model")  //
-      ("poses",
-       po::value<std::string>()->default_value("auto")->value_name("WORD"),
-       "given (by the STAR file) or uniform (unknown); auto: given where the file has them")  //
       ("image-count",
        po::value<std::int64_t>()
            ->default_value(static_cast<std::int64_t>(defaults.image_count))
@@ -51,17 +49,11 @@ std::vector<cli::po::options_description> image_option_groups() {
        "STAR file with every image along the principal components of the observed ones")  //
       ("components",
        po::value<std::int64_t>()->default_value(2)->value_name("P"),
-       "how many principal components")  //
-      ("noise-sigma",
-       po::value<double>()->value_name("SIGMA"),
-       "standard deviation of a pixel's noise; by default measured outside the circle")  //
-      ("contrast",
-       po::value<double>()->value_name("C"),
-       "image = C * drawing + noise; by default estimated against the truth")  //
-      ("resolution",
-       po::value<double>()->default_value(defaults.resolution_angstrom)->value_name("A"),
-       "finest detail compared, in angstrom; 0: where the drawing fades, at most 6");
-  return {comparison, cli::data_option_group(), cli::imaging_option_group()};
+       "how many principal components");
+  return {comparison,
+          cli::data_option_group(),
+          cli::meaning_option_group(),
+          cli::imaging_option_group()};
 }
 
 void refuse_image_options_without_images(const cli::Invocation& invocation) {
@@ -79,20 +71,8 @@ void refuse_image_options_without_images(const cli::Invocation& invocation) {
 }
 
 ImageComparisonOptions comparison_options(const cli::Invocation& invocation) {
-  const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
   ImageComparisonOptions options;
-  options.poses = cli::word_option<std::optional<PoseLaw>>(
-      invocation,
-      "poses",
-      {{"auto", std::nullopt}, {"given", PoseLaw::Given}, {"uniform", PoseLaw::Uniform}});
-  options.imaging = cli::imaging_options(invocation);
-  options.resolution_angstrom = number("resolution");
-  if (invocation.has("noise-sigma")) {
-    options.noise_sigma = number("noise-sigma");
-  }
-  if (invocation.has("contrast")) {
-    options.contrast = number("contrast");
-  }
+  cli::set_meaning(invocation, options);
   options.image_count = invocation.count("image-count");
   if (invocation.has("principal-components")) {
     options.components = static_cast<Eigen::Index>(invocation.count("components"));

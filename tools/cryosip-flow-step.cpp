@@ -9,6 +9,7 @@
 #include "libcryosip/flow/image_flow.hpp"
 #include "tools/cli/data_options.hpp"
 #include "tools/cli/imaging_options.hpp"
+#include "tools/cli/meaning_options.hpp"
 #include "tools/cli/streams.hpp"
 #include "tools/cli/tool.hpp"
 
@@ -102,18 +103,7 @@ ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble&
   const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
   ImageFlowOptions options;
   choose_objective(invocation, options);
-  options.poses = cli::word_option<std::optional<PoseLaw>>(
-      invocation,
-      "poses",
-      {{"auto", std::nullopt}, {"given", PoseLaw::Given}, {"uniform", PoseLaw::Uniform}});
-  options.imaging = cli::imaging_options(invocation);
-  options.resolution_angstrom = number("resolution");
-  if (invocation.has("noise-sigma")) {
-    options.noise_sigma = number("noise-sigma");
-  }
-  if (invocation.has("contrast")) {
-    options.contrast = number("contrast");
-  }
+  cli::set_meaning(invocation, options);
   options.images_per_step = invocation.count("images-per-step");
   options.likelihood.initial_temperature = number("temperature");
   options.likelihood.cooling_share = number("anneal-share");
@@ -258,26 +248,12 @@ cli::Tool tool() {
       ("model",
        po::value<std::string>()->value_name("FILE"),
        "by default the ensemble's own; else normal modes (NMD) or a built-in model");
-  po::options_description meaning("What the images' values mean");
-  meaning.add_options()  //
-      ("noise-sigma",
-       po::value<double>()->value_name("SIGMA"),
-       "standard deviation of a pixel's noise; by default measured outside the circle")  //
-      ("contrast",
-       po::value<double>()->value_name("C"),
-       "image = C * drawing + noise; by default estimated, and refined by the likelihood")  //
-      ("resolution",
-       po::value<double>()->default_value(0)->value_name("A"),
-       "finest detail compared, in angstrom; 0: where the drawing fades, at most 6");
   po::options_description objective("Objective");
   objective.add_options()  //
       ("objective",
        po::value<std::string>()->default_value("auto")->value_name("WORD"),
        "likelihood; mmd; energy (distance); of kernel density estimates, for images of a few "
        "pixels: kl, reverse-kl, chi-squared, hellinger, jensen-shannon; auto: likelihood")  //
-      ("poses",
-       po::value<std::string>()->default_value("auto")->value_name("WORD"),
-       "given (by the STAR file) or uniform (unknown); auto: given where the file has them")  //
       ("in-plane",
        po::value<std::string>()->default_value("auto")->value_name("WORD"),
        "the in-plane angle of uniform poses: integrated (exactly) or drawn, as in the paper; auto: "
@@ -371,8 +347,11 @@ cli::Tool tool() {
       ("min-effective-share",
        po::value<double>()->default_value(integrator.min_effective_share)->value_name("F"),
        "with mass exchange: least effective sample size, as a share of the conformations");
-  for (const po::options_description& group :
-       {cli::data_option_group(), meaning, objective, pace, cli::imaging_option_group()}) {
+  for (const po::options_description& group : {cli::data_option_group(),
+                                               cli::meaning_option_group(),
+                                               objective,
+                                               pace,
+                                               cli::imaging_option_group()}) {
     tool.groups.push_back(group);
   }
   tool.uses_randomness = true;

@@ -6,6 +6,7 @@
 #include "libcryosip/map/image_map.hpp"
 #include "tools/cli/data_options.hpp"
 #include "tools/cli/imaging_options.hpp"
+#include "tools/cli/meaning_options.hpp"
 #include "tools/cli/streams.hpp"
 #include "tools/cli/tool.hpp"
 
@@ -14,25 +15,15 @@ namespace {
 
 MapOptions map_options(const cli::Invocation& invocation, const Ensemble& start) {
   const auto number = [&](const char* name) { return invocation.options[name].as<double>(); };
-  const auto optional_number = [&](const char* name) {
-    return invocation.has(name) ? std::optional<double>(number(name)) : std::nullopt;
-  };
   MapOptions options;
   options.structures = static_cast<Eigen::Index>(invocation.count("structures"));
   options.fractions = cli::word_option<FractionLaw>(
       invocation,
       "fractions",
       {{"equal", FractionLaw::Equal}, {"estimated", FractionLaw::Estimated}});
-  options.poses = cli::word_option<std::optional<PoseLaw>>(
-      invocation,
-      "poses",
-      {{"auto", std::nullopt}, {"given", PoseLaw::Given}, {"uniform", PoseLaw::Uniform}});
+  cli::set_meaning(invocation, options);
   options.nuisances = invocation.count("nuisances");
-  options.prior_sigma = optional_number("prior-sigma");
-  options.imaging = cli::imaging_options(invocation);
-  options.resolution_angstrom = number("resolution");
-  options.noise_sigma = optional_number("noise-sigma");
-  options.contrast = optional_number("contrast");
+  options.prior_sigma = cli::optional_number(invocation, "prior-sigma");
   options.first_images = invocation.count("first-images");
   options.minimiser.iterations = static_cast<std::int64_t>(invocation.count("steps"));
   options.minimiser.tolerance = number("tolerance");
@@ -147,22 +138,8 @@ cli::Tool tool() {
       ("model",
        po::value<std::string>()->value_name("FILE"),
        "by default the ensemble's own; else normal modes (NMD) or a built-in model");
-  po::options_description meaning("What the images' values mean");
-  meaning.add_options()  //
-      ("noise-sigma",
-       po::value<double>()->value_name("SIGMA"),
-       "standard deviation of a pixel's noise; by default measured outside the circle")  //
-      ("contrast",
-       po::value<double>()->value_name("C"),
-       "image = C * drawing + noise; by default estimated with the structures")  //
-      ("resolution",
-       po::value<double>()->default_value(defaults.resolution_angstrom)->value_name("A"),
-       "finest detail compared, in angstrom; 0: where the drawing fades, at most 6");
   po::options_description objective("Objective");
   objective.add_options()  //
-      ("poses",
-       po::value<std::string>()->default_value("auto")->value_name("WORD"),
-       "given (by the STAR file) or uniform (unknown); auto: given where the file has them")  //
       ("nuisances",
        po::value<std::int64_t>()
            ->default_value(static_cast<std::int64_t>(defaults.nuisances))
@@ -192,8 +169,11 @@ cli::Tool tool() {
            ->default_value(static_cast<std::int64_t>(defaults.first_images))
            ->value_name("B"),
        "a larger data set is first minimised on this many of its images; 0: whole at once");
-  for (const po::options_description& group :
-       {cli::data_option_group(), meaning, objective, pace, cli::imaging_option_group()}) {
+  for (const po::options_description& group : {cli::data_option_group(),
+                                               cli::meaning_option_group(),
+                                               objective,
+                                               pace,
+                                               cli::imaging_option_group()}) {
     tool.groups.push_back(group);
   }
   tool.uses_randomness = true;

@@ -96,6 +96,7 @@ done
 
 # Ctrl-C and SIGTERM: what is there is written, and the status tells.
 for signal in INT TERM; do
+  : >err  # what an earlier one said must not be taken for this one's
   "$tool" --steps 500 -o partial </dev/null 2>err &
   running=$!
   tries=0
