@@ -1,14 +1,7 @@
 #!/bin/sh
 # check_check.sh TOOL_DIR TESTDATA: what cryosip-check says of sound and unsound data sets.
-set -u
-PATH=$1:$PATH
-testdata=$2
-export LC_ALL=C
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-complain() { echo "FAIL: $*" >&2; failed=1; }
+# shellcheck source=common.sh
+. "$(dirname "$0")/common.sh"
 
 cat >mixture.star <<'MIXTURE'
 data_sip_mixture

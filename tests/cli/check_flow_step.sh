@@ -1,46 +1,15 @@
 #!/bin/sh
 # check_flow_step.sh TOOL_DIR TESTDATA: statuses, messages, streams, checkpoints and reproducibility
 # of cryosip-flow-step.
-set -u
-PATH=$1:$PATH
-testdata=$2
-export LC_ALL=C
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-complain() { echo "FAIL: $*" >&2; failed=1; }
+# shellcheck source=common.sh
+. "$(dirname "$0")/common.sh"
 
-cryosip-normal-modes --quiet "$testdata/hinge_dimer.pdb" --modes 2 -o modes.nmd || exit 1
-cat >mixture.star <<'MIXTURE'
-data_sip_mixture
-
-loop_
-_sipWeight #1
-_sipMean1 #2
-_sipMean2 #3
-_sipSigma1 #4
-_sipSigma2 #5
-0.5 -1 0 0.25 0.5
-0.5 1 0 0.25 0.5
-
-MIXTURE
-cryosip-simulate --quiet --no-provenance --model modes.nmd --mixture mixture.star --count 60 \
-  --box 32 --angpix 4.5 --snr 1 -o particles || exit 1
-cryosip-init-particles --quiet --no-provenance --model modes.nmd --count 12 -o start.star || exit 1
+two_wells 0.5 0.25 0.5
+particles_and_start
 flow="cryosip-flow-step --quiet --no-provenance --images particles.star --images-per-step 10"
 
-# expect STATUS STDERR_PATTERN COMMAND...: one line of standard error, and no output
-expect() {
-  status=$1; pattern=$2; shift 2
-  got=0
-  "$@" >out 2>err </dev/null || got=$?
-  [ "$got" -eq "$status" ] || complain "'$*' gave status $got, expected $status"
-  [ "$(wc -l <err)" -eq 1 ] || complain "'$*' said: $(cat err)"
-  grep -qE "^cryosip-flow-step: error: $pattern" err || complain "'$*' said '$(cat err)', expected /$pattern/"
-  [ ! -s out ] || complain "'$*' wrote to standard output"
-  [ ! -e never.star ] || { complain "'$*' left an output"; rm -f never.star; }
-}
+# expect STATUS STDERR_PATTERN COMMAND...
+expect() { expect_failure cryosip-flow-step "never.star" "$@"; }
 
 # shellcheck disable=SC2086  # the commands are lists of words
 {

@@ -1,45 +1,14 @@
 #!/bin/sh
 # check_map.sh TOOL_DIR TESTDATA: statuses, messages, streams and reproducibility of cryosip-map.
-set -u
-PATH=$1:$PATH
-testdata=$2
-export LC_ALL=C
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-complain() { echo "FAIL: $*" >&2; failed=1; }
+# shellcheck source=common.sh
+. "$(dirname "$0")/common.sh"
 
-cryosip-normal-modes --quiet "$testdata/hinge_dimer.pdb" --modes 2 -o modes.nmd || exit 1
-cat >mixture.star <<'MIXTURE'
-data_sip_mixture
-
-loop_
-_sipWeight #1
-_sipMean1 #2
-_sipMean2 #3
-_sipSigma1 #4
-_sipSigma2 #5
-0.3 -1 0 0.1 0.1
-0.7 1 0 0.1 0.1
-
-MIXTURE
-cryosip-simulate --quiet --no-provenance --model modes.nmd --mixture mixture.star --count 60 \
-  --box 32 --angpix 4.5 --snr 1 -o particles || exit 1
-cryosip-init-particles --quiet --no-provenance --model modes.nmd --count 12 -o start.star || exit 1
+two_wells 0.3 0.1 0.1
+particles_and_start
 map="cryosip-map --quiet --no-provenance --images particles.star --structures 2"
 
-# expect STATUS STDERR_PATTERN COMMAND...: one line of standard error, and no output
-expect() {
-  status=$1; pattern=$2; shift 2
-  got=0
-  "$@" >out 2>err </dev/null || got=$?
-  [ "$got" -eq "$status" ] || complain "'$*' gave status $got, expected $status"
-  [ "$(wc -l <err)" -eq 1 ] || complain "'$*' said: $(cat err)"
-  grep -qE "^cryosip-map: error: $pattern" err || complain "'$*' said '$(cat err)', expected /$pattern/"
-  [ ! -s out ] || complain "'$*' wrote to standard output"
-  [ ! -e never.star ] || { complain "'$*' left an output"; rm -f never.star; }
-}
+# expect STATUS STDERR_PATTERN COMMAND...
+expect() { expect_failure cryosip-map "never.star" "$@"; }
 # value LABEL FILE: of a pair
 value() { sed -n "s/^_$1  *//p" "$2"; }
 

@@ -1,44 +1,14 @@
 #!/bin/sh
 # check_simulate.sh TOOL_DIR TESTDATA: statuses, messages and reproducibility of cryosip-simulate.
-set -u
-PATH=$1:$PATH
-testdata=$2
-export LC_ALL=C
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-complain() { echo "FAIL: $*" >&2; failed=1; }
+# shellcheck source=common.sh
+. "$(dirname "$0")/common.sh"
 
-cryosip-normal-modes --quiet "$testdata/hinge_dimer.pdb" --modes 2 -o modes.nmd || exit 1
-cat >mixture.star <<'MIXTURE'
-data_sip_mixture
-
-loop_
-_sipWeight #1
-_sipMean1 #2
-_sipMean2 #3
-_sipSigma1 #4
-_sipSigma2 #5
-0.5 -1 0 0.25 0.5
-0.5 1 0 0.25 0.5
-
-MIXTURE
+two_wells 0.5 0.25 0.5
 simulate="cryosip-simulate --quiet --no-provenance --model $work/modes.nmd --count 40 --box 32 --angpix 4.5"
 with_mixture="$simulate --mixture $work/mixture.star"
 
-# expect STATUS STDERR_PATTERN COMMAND...: one line of standard error, and no output
-expect() {
-  status=$1; pattern=$2; shift 2
-  got=0
-  "$@" >out 2>err </dev/null || got=$?
-  [ "$got" -eq "$status" ] || complain "'$*' gave status $got, expected $status"
-  [ "$(wc -l <err)" -eq 1 ] || complain "'$*' said: $(cat err)"
-  grep -qE "^cryosip-simulate: error: $pattern" err || complain "'$*' said '$(cat err)', expected /$pattern/"
-  for file in p.mrcs p.star p_truth.star; do
-    [ ! -e "$file" ] || { complain "'$*' left $file"; rm -f "$file"; }
-  done
-}
+# expect STATUS STDERR_PATTERN COMMAND...
+expect() { expect_failure cryosip-simulate "p.mrcs p.star p_truth.star" "$@"; }
 
 # shellcheck disable=SC2086  # the commands are lists of words
 {
