@@ -11,6 +11,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
+#include "libcryosip/discrepancy/density_divergence.hpp"
 
 namespace cryosip {
 namespace {
@@ -126,15 +127,13 @@ void set_densities(formats::StarTable& table,
 
 Eigen::VectorXd silverman_bandwidths(const Eigen::MatrixXd& points,
                                      const Eigen::VectorXd& weights) {
-  const auto dimension = static_cast<double>(points.rows());
   const double square_sum = weights.squaredNorm();
   const Eigen::MatrixXd offsets = points.colwise() - points * weights;
   // One point with all the weight has no width.
   const Eigen::VectorXd variances =
       square_sum < 1 ? Eigen::VectorXd(offsets.cwiseAbs2() * weights / (1 - square_sum))
                      : Eigen::VectorXd::Zero(points.rows());
-  const double factor = std::pow(4 * square_sum / (dimension + 2), 1 / (dimension + 4));
-  return factor * variances.cwiseSqrt();
+  return silverman_factor(1 / square_sum, points.rows()) * variances.cwiseSqrt();
 }
 
 Eigen::VectorXd kernel_density(const Eigen::VectorXd& points,

@@ -11,6 +11,7 @@
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/dataset/image_coefficients.hpp"
+#include "libcryosip/discrepancy/kernel.hpp"
 #include "libcryosip/flow/image_scale.hpp"
 #include "libcryosip/structure/numbered_columns.hpp"
 
@@ -75,10 +76,10 @@ class Comparison {
     parallel_for(chosen_.size(), [&](std::size_t i) {
       observed_.col(static_cast<Index>(i)) = coefficients_.read(chosen_[i]);
     });
-    bandwidth_ = median_distance(observed_);
-    if (!(bandwidth_ > 0)) {
-      throw Error(ErrorKind::Numerical,
-                  images.table().source + ": more than half of the observed images are the same");
+    try {
+      bandwidth_ = median_distance(observed_);
+    } catch (const Error& error) {
+      throw Error(error.kind(), images.table().source + ": " + error.what());
     }
   }
 

@@ -162,25 +162,4 @@ ImageSetDistance image_set_distance(const Eigen::MatrixXf& a,
   return {estimates[0], estimates[1]};
 }
 
-double median_distance(const Eigen::MatrixXf& images, Index max_images) {
-  const Index used = std::min(images.cols(), max_images);
-  if (used < 2) {
-    throw Error(ErrorKind::Usage, "the median distance needs two images");
-  }
-  std::vector<std::vector<double>> of_row(static_cast<std::size_t>(used));
-  const auto image = [&](Index i) { return images.col(i * images.cols() / used).cast<double>(); };
-  parallel_for(of_row.size(), [&](std::size_t row) {
-    for (Index other = static_cast<Index>(row) + 1; other < used; ++other) {
-      of_row[row].push_back((image(static_cast<Index>(row)) - image(other)).norm());
-    }
-  });
-  std::vector<double> distances;
-  for (const std::vector<double>& row : of_row) {
-    distances.insert(distances.end(), row.begin(), row.end());
-  }
-  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>(distances.size() / 2);
-  std::nth_element(distances.begin(), middle, distances.end());
-  return *middle;
-}
-
 }  // namespace cryosip

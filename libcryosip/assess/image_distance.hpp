@@ -38,10 +38,4 @@ ImageSetDistance image_set_distance(const Eigen::MatrixXf& a,
                                     const Eigen::MatrixXf& b,
                                     double bandwidth);
 
-/// Median of |x - x'| over the pairs of at most max_images images spread over the set: the usual
-/// bandwidth of a Gaussian kernel.
-/// @param images  (coefficients, n), n > 1
-/// @throws Error(Usage) fewer than two images
-double median_distance(const Eigen::MatrixXf& images, Eigen::Index max_images = 1000);
-
 }  // namespace cryosip

@@ -57,6 +57,11 @@ const FDivergence& find_divergence(std::string_view name) {
   return *found;
 }
 
+double silverman_factor(double count, Eigen::Index dimension) {
+  const auto d = static_cast<double>(dimension);
+  return std::pow(4 / ((d + 2) * count), 1 / (d + 4));
+}
+
 template <typename Scalar>
 double silverman_bandwidth(const Eigen::MatrixX<Scalar>& images) {
   if (images.cols() < 2 || images.rows() < 1) {
@@ -74,7 +79,7 @@ double silverman_bandwidth(const Eigen::MatrixX<Scalar>& images) {
     throw Error(ErrorKind::Numerical,
                 "Silverman's rule: expected images that are finite and differ");
   }
-  return sigma * std::pow(4 / ((size + 2) * count), 1 / (size + 4));
+  return sigma * silverman_factor(count, images.rows());
 }
 
 template double silverman_bandwidth(const Eigen::MatrixXf&);

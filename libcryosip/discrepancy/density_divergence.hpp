@@ -32,6 +32,11 @@ struct FDivergence {
 /// @throws Error(Usage) another name, listing these
 [[nodiscard]] const FDivergence& find_divergence(std::string_view name);
 
+/// Silverman's factor, (4 / ((d + 2) n))^(1 / (d + 4)): bandwidth over standard deviation.
+/// @param count      n > 0; of weighted points their effective number
+/// @param dimension  d > 0
+[[nodiscard]] double silverman_factor(double count, Eigen::Index dimension);
+
 /// Silverman's rule, s (4 / ((d + 2) n))^(1 / (d + 4)), with s the root mean square of the
 /// coefficients' standard deviations.
 /// @param images  (d, n)

@@ -177,9 +177,8 @@ Kernel with_common_bandwidth(Kernel kernel, double common) {
 }
 
 template <typename Scalar>
-double median_distance(const Eigen::MatrixX<Scalar>& images) {
-  constexpr Eigen::Index kMost = 1000;
-  const Eigen::Index used = std::min(images.cols(), kMost);
+double median_distance(const Eigen::MatrixX<Scalar>& images, Eigen::Index max_images) {
+  const Eigen::Index used = std::min(images.cols(), max_images);
   if (used < 2) {
     throw Error(ErrorKind::Usage, "median distance: expected at least two images");
   }
@@ -208,8 +207,8 @@ double median_distance(const Eigen::MatrixX<Scalar>& images) {
   return std::sqrt(*middle);
 }
 
-template double median_distance(const Eigen::MatrixXf&);
-template double median_distance(const Eigen::MatrixXd&);
+template double median_distance(const Eigen::MatrixXf&, Eigen::Index);
+template double median_distance(const Eigen::MatrixXd&, Eigen::Index);
 
 double kernel_log_scale(const Kernel& kernel, const PixelNoise& noise) {
   double largest = -std::numeric_limits<double>::infinity();

@@ -53,12 +53,13 @@ void check_kernel(const Kernel& kernel);
 /// @throws Error(Usage) as check_kernel
 [[nodiscard]] Kernel with_common_bandwidth(Kernel kernel, double common);
 
-/// Median distance of two images, among at most 1000 of them evenly spread over the columns: the
-/// median heuristic for a bandwidth.  Cost: at most 5e5 d.
+/// Median distance of two images, among at most max_images of them evenly spread over the columns:
+/// the median heuristic for a bandwidth.  Cost: at most 5e5 d.
 /// @param images  (d, n)
 /// @throws Error(Usage) fewer than two images; Error(Numerical) a median that is 0 or not finite
 template <typename Scalar>
-[[nodiscard]] double median_distance(const Eigen::MatrixX<Scalar>& images);
+[[nodiscard]] double median_distance(const Eigen::MatrixX<Scalar>& images,
+                                     Eigen::Index max_images = 1000);
 
 /// Logarithm of the factor that KernelDiscrepancy takes out of everything, lest it underflow: the
 /// largest height (value at r = 0, weight 1) among the terms with one side's noise integrated out,

@@ -10,6 +10,7 @@
 #include "libcryosip/assess/image_distance.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/dataset/image_coefficients.hpp"
+#include "libcryosip/discrepancy/kernel.hpp"
 #include "libcryosip/forward/identity_model.hpp"
 #include "tests/support/simulated_set.hpp"
 
