@@ -90,9 +90,12 @@ void append_comment(std::string& out, std::string comment) {
   }
 }
 
-void append_table(std::string& out, const StarTable& table, std::ostream& stream) {
+void append_table(std::string& out, const StarTable& table, int version, std::ostream& stream) {
   constexpr std::size_t kFlush = 1 << 20;
-  out += "\n# version 30001\n\ndata_" + table.name() + "\n\n";
+  if (version > 0) {
+    out += "\n# version " + std::to_string(version) + "\n";
+  }
+  out += "\ndata_" + table.name() + "\n\n";
   if (table.form() == StarTable::Form::Pairs) {
     for (std::size_t j = 0; j < table.columns(); ++j) {
       out += '_' + table.labels()[j] + "  ";
@@ -328,7 +331,7 @@ void write_star(std::ostream& out, const StarFile& file) {
     append_comment(buffer, comment);
   }
   for (const StarTable& table : file.tables) {
-    append_table(buffer, table, out);
+    append_table(buffer, table, file.version, out);
   }
   out.write(buffer.data(), static_cast<std::streamsize>(buffer.size()));
 }

@@ -99,6 +99,9 @@ struct StarFile {
   std::string source;                 ///< path, or "standard input"; for messages
   std::vector<std::string> comments;  ///< lines written at the top, each behind "# "; not read
   std::vector<StarTable> tables;
+  /// What stands in "# version N" before each block.  Read from a file: its own, or 0, none: RELION
+  /// takes a table of its 3.0 form for another one where it finds a version.
+  int version = 30001;
 
   [[nodiscard]] const StarTable* find(std::string_view name) const noexcept;
   [[nodiscard]] StarTable* find(std::string_view name) noexcept;
@@ -123,7 +126,7 @@ StarFile read_star(std::istream& in, std::string_view source);
 /// @throws Error(Input) also when the file cannot be opened, is empty or is binary
 StarFile read_star(const std::string& path);
 
-/// Writes in RELION's form: "# version 30001" before each block so that RELION 3.1 to 5 read it,
+/// Writes in RELION's form: "# version N" before each block so that RELION 3.1 to 5 read it,
 /// numbered labels, a blank line behind each loop; values that hold blanks, are empty, or look like
 /// STAR syntax are quoted.  A "data_" in a comment becomes "data\_", because RELION would take it
 /// for a block.

@@ -1,5 +1,6 @@
 // Reading STAR, a line at a time as RELION does, over the file's bytes in memory.
 #include <algorithm>
+#include <charconv>
 #include <istream>
 #include <utility>
 
@@ -34,7 +35,9 @@ std::string count(std::size_t n, const std::string& noun) {
 class StarReader {
  public:
   StarReader(std::string bytes, std::string_view source)
-      : source_(source), bytes_(std::move(bytes)) {}
+      : source_(source), bytes_(std::move(bytes)) {
+    file_.version = 0;
+  }
 
   StarFile read() {
     check_is_text();
@@ -109,6 +112,15 @@ class StarReader {
     }
   }
 
+  /// The first "# version N" there is.
+  void read_version(std::size_t begin, std::size_t end) {
+    constexpr std::string_view kVersion = "# version ";
+    const std::string_view line = std::string_view(bytes_).substr(begin, end - begin);
+    if (file_.version == 0 && line.starts_with(kVersion)) {
+      std::from_chars(line.data() + kVersion.size(), line.data() + line.size(), file_.version);
+    }
+  }
+
   /// A quote ends the value only before a blank, so that names such as "3'-end" can be quoted.
   [[nodiscard]] std::size_t closing_quote(std::size_t start, std::size_t end) const {
     for (std::size_t i = start + 1; i < end; ++i) {
@@ -130,6 +142,7 @@ class StarReader {
   void read_line(std::size_t begin, std::size_t end) {
     split(begin, end);
     if (tokens_.empty()) {
+      read_version(begin, end);
       return;
     }
     if (bytes_[begin] == ';') {

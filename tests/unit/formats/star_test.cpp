@@ -408,6 +408,15 @@ TEST(StarWriter, TableReadAndWrittenKeepsEveryDigitAndUnknownColumn) {
   EXPECT_EQ(write(parse(text)), text);
 }
 
+TEST(StarWriter, KeepsTheVersionThatWasReadAndWritesNoneWhereThereWasNone) {
+  // RELION's converter of the 3.0 form writes an empty file where it finds a version.
+  const std::string table = "\ndata_images\n\nloop_\n_rlnAngleRot #1\n12.500000\n\n";
+  for (const std::string& version : {std::string(), std::string("\n# version 50001\n")}) {
+    EXPECT_EQ(write(parse(version + table)), version + table);
+  }
+  EXPECT_EQ(parse("# made on a day\n# version 30001\n" + table).version, 30001);
+}
+
 TEST(FormatNumber, ReadsBackToTheSameBits) {
   testing::for_all(2000, [](auto& rng) {
     const auto value = std::bit_cast<double>(static_cast<std::uint64_t>(rng()));
