@@ -1,7 +1,11 @@
-// Atomic models from PDB and mmCIF files (plain or gzipped), through gemmi.
+// Atomic models from PDB and mmCIF files (plain or gzipped), and weighted ensembles of them into
+// such files, through gemmi.
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <functional>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -30,5 +34,27 @@ struct AtomicModel {
 /// left out.  The format is decided by content.
 /// @throws Error(Input) missing, unreadable, or without a single atom
 AtomicModel read_atomic_model(const std::string& path);
+
+/// One molecule in several conformations, each with its share of the population.
+struct WeightedModels {
+  std::string title;
+  std::vector<AtomRecord> atoms;  ///< their positions do not count
+  /// (models): population fractions, and what the models are called
+  std::vector<double> populations;
+  std::vector<std::string> names;
+  /// (atoms) of one model, in angstrom.  Asked for once, in order: one model is held at a time.
+  std::function<std::vector<std::array<double, 3>>(std::size_t model)> positions;
+};
+
+/// MODEL 1, 2, ..; a model's population stands in a line "REMARK   6 MODEL     1 POPULATION 0.25"
+/// (a remark the format leaves free).  Occupancies are the atoms' own.
+/// @throws Error(Output) for what the format cannot hold: chains of three letters, 10000 models, ..
+void write_pdb(std::ostream& out, const WeightedModels& models);
+
+/// Positions to 0.001 angstrom.  Populations stand where the dictionary of integrative models
+/// (IHMCIF) has them: _ihm_multi_state_modeling.population_fraction, a state for each model, linked
+/// by _ihm_multi_state_model_group_link, _ihm_model_group and _ihm_model_group_link to
+/// _atom_site.pdbx_PDB_model_num.
+void write_mmcif(std::ostream& out, const WeightedModels& models);
 
 }  // namespace cryosip::formats
