@@ -81,7 +81,6 @@ formats::StarTable pairs_of(const Ensemble& ensemble) {
 void check_shapes(const Ensemble& ensemble) {
   const Eigen::MatrixXd& momentum = ensemble.flow.momentum;
   if (ensemble.weights.size() != ensemble.size() || ensemble.size() == 0 ||
-      ensemble.dimension() == 0 ||
       (momentum.size() != 0 &&
        (momentum.rows() != ensemble.dimension() || momentum.cols() != ensemble.size()))) {
     throw Error(ErrorKind::Usage,
@@ -118,7 +117,9 @@ Ensemble read_ensemble(const formats::StarFile& file) {
   read_pairs(file.table("sip_ensemble"), ensemble);
 
   const formats::StarTable& rows = file.table("sip_conformations");
-  static_cast<void>(rows.column("sipCoordinate1"));  // says so when it is missing
+  if (rows.columns() != 1) {
+    static_cast<void>(rows.column("sipCoordinate1"));  // says so when it is missing
+  }
   ensemble.weights = normalised_weights(rows);
   ensemble.coordinates = transposed_numbers(rows, numbered_columns(rows, "sipCoordinate"));
   const auto momentum = numbered_columns(rows, "sipMomentum");

@@ -43,7 +43,8 @@ struct Ensemble {
 };
 
 /// Reads blocks sip_ensemble (pairs: sipModel, sipStep, sipSeed, sipObjective, ...) and
-/// sip_conformations (loop: sipWeight, sipCoordinate1..K [, sipMomentum1..K]).  Weights are
+/// sip_conformations (loop: sipWeight, sipCoordinate1..K [, sipMomentum1..K]; sipWeight alone for a
+/// rigid model, which has no coordinates).  Weights are
 /// normalised to sum 1 unless they already do to 1e-12 (so that a round trip keeps the bits).
 /// @throws Error(Input) naming file and line: missing blocks or labels, no rows, a negative weight,
 ///                      weights that sum to 0, not a finite number

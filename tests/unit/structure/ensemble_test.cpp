@@ -101,12 +101,20 @@ TEST(Ensemble, SaysWhatIsWrongWithAFile) {
   EXPECT_THAT(message_of(kHead), HasSubstr("sip_conformations"));
   EXPECT_THAT(message_of("data_sip_conformations\n\nloop_\n_sipWeight\n1\n"),
               HasSubstr("sip_ensemble"));
-  EXPECT_THAT(message_of(kHead + std::string("data_sip_conformations\n\nloop_\n_sipWeight\n1\n")),
+  EXPECT_THAT(message_of(kHead + std::string("data_sip_conformations\n\nloop_\n_sipWeight\n"
+                                             "_sipOther\n1 2\n")),
               HasSubstr("sipCoordinate1"));
   EXPECT_THAT(message_of(kHead + std::string("data_sip_conformations\n\nloop_\n_sipWeight\n"
                                              "_sipCoordinate1\n_sipCoordinate3\n1 1 1\n")),
               HasSubstr("sipCoordinate2"));
   EXPECT_THAT(message_of("data_sip_ensemble\n_sipModel m\n_sipSeed -1\n"), HasSubstr("'-1'"));
+}
+
+TEST(Ensemble, OfARigidModelHasWeightsAlone) {
+  std::istringstream in(kHead + std::string("data_sip_conformations\n\nloop_\n_sipWeight\n2\n6\n"));
+  const Ensemble ensemble = read_ensemble(formats::read_star(in, "e.star"));
+  EXPECT_EQ(ensemble.dimension(), 0);
+  EXPECT_EQ(ensemble.weights, Eigen::Vector2d(0.25, 0.75));
 }
 
 TEST(Ensemble, MomentumHasAsManyColumnsAsThereAreCoordinates) {
