@@ -33,6 +33,10 @@ enum class StreamPurpose : std::uint32_t {
   ComparisonNoise = 32,         ///< (image, set)
   ComparisonChoice = 33,        ///< which observed images
 
+  AssignmentView = 50,   ///< (0): how the even views are turned
+  AssignmentShift = 51,  ///< (view): its shift
+  ClusterStart = 52,     ///< (start): first centres of a clustering
+
   Test = 100,
 };
 

@@ -182,6 +182,15 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
   return result;
 }
 
+Eigen::VectorXd log_likelihoods_in_own_pose(const ImageCoefficients& images,
+                                            std::size_t image,
+                                            const ImageScale& scale,
+                                            const Eigen::MatrixXd& coordinates) {
+  const ImagingCondition condition = images.images().condition(image);
+  const ImageLikelihood likelihood = likelihood_of(images, image, condition, scale);
+  return draw_all(images.model(), coordinates, condition, likelihood).log_likelihoods;
+}
+
 double choose_initial_temperature(const ImageCoefficients& images,
                                   const ImageScale& scale,
                                   const Ensemble& ensemble,
@@ -194,11 +203,8 @@ double choose_initial_temperature(const ImageCoefficients& images,
   const ProgressStage stage(progress, "choosing the temperature", used);
   std::vector<Eigen::VectorXd> log_likelihoods(used);
   parallel_for(used, [&](std::size_t u) {
-    const std::size_t image = u * total / used;
-    const ImagingCondition condition = images.images().condition(image);
-    const ImageLikelihood likelihood = likelihood_of(images, image, condition, scale);
     log_likelihoods[u] =
-        draw_all(images.model(), ensemble.coordinates, condition, likelihood).log_likelihoods;
+        log_likelihoods_in_own_pose(images, u * total / used, scale, ensemble.coordinates);
   });
   const auto effective_share = [&](double temperature) {
     double sum = 0;

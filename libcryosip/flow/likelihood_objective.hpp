@@ -53,6 +53,14 @@ class LikelihoodObjective final : public FlowObjective {
   BatchSchedule batches_;
 };
 
+/// log [p(y | conformation) / p(y | noise alone)] of one image under every conformation
+/// (conformations), each drawn in the image's own pose, shift and CTF.  Thread-safe.
+/// @param coordinates  (K, conformations)
+Eigen::VectorXd log_likelihoods_in_own_pose(const ImageCoefficients& images,
+                                            std::size_t image,
+                                            const ImageScale& scale,
+                                            const Eigen::MatrixXd& coordinates);
+
 /// The temperature, at least 1, at which an image's posterior spreads over a fifth of the ensemble
 /// (mean of 1 / sum r^2 over the images looked at).  A colder start leaves conformations where no
 /// image pulls them; a hotter one spreads the ensemble before it is cooled.  Measured on AdK with

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <sstream>
+#include <utility>
 
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
+#include "libcryosip/flow/steered_likelihood.hpp"
 
 namespace cryosip {
 namespace {
@@ -45,53 +46,6 @@ void check(const SteeredObjectiveOptions& options,
         "that are not negative, a temperature and an inflation of at least 1, a positive "
         "noise sigma and a contrast that is not zero");
   }
-}
-
-// Sum over angular frequencies of weight * x^2 on every ring: (rings, images).
-Eigen::MatrixXd ring_powers(const PolarLayout& layout,
-                            const Eigen::MatrixXf& images,
-                            const Eigen::VectorXd& weight) {
-  Eigen::MatrixXd powers = Eigen::MatrixXd::Zero(layout.rings(), images.cols());
-  parallel_for(static_cast<std::size_t>(images.cols()), [&](std::size_t i) {
-    const auto column = static_cast<Eigen::Index>(i);
-    for (int m = 0; m < layout.angular_frequencies(); ++m) {
-      const Eigen::Index count = layout.count(m);
-      for (const Eigen::Index part : {layout.offset(m), layout.offset(m) + count}) {
-        powers.col(column).tail(count).array() +=
-            weight.segment(part, count).array() *
-            images.col(column).segment(part, count).cast<double>().array().square();
-      }
-    }
-  });
-  return powers;
-}
-
-// What stands on each ring, for every coefficient: (size, n) of (rings, n).
-Eigen::MatrixXf on_coefficients(const PolarLayout& layout, const Eigen::MatrixXd& on_rings) {
-  Eigen::MatrixXf values(layout.size(), on_rings.cols());
-  for (int m = 0; m < layout.angular_frequencies(); ++m) {
-    const Eigen::Index count = layout.count(m);
-    for (const Eigen::Index part : {layout.offset(m), layout.offset(m) + count}) {
-      values.middleRows(part, count) = on_rings.bottomRows(count).cast<float>();
-    }
-  }
-  return values;
-}
-
-// The mean over real and imaginary part of every coefficient with m > 0: weights must be the same
-// for both, or a rotation would change a weighted norm.
-Eigen::VectorXd evened(const PolarLayout& layout, Eigen::VectorXd values) {
-  for (int m = 1; m < layout.angular_frequencies(); ++m) {
-    auto real = values.segment(layout.offset(m), layout.count(m));
-    auto imaginary = values.segment(layout.offset(m) + layout.count(m), layout.count(m));
-    real = (real + imaginary).eval() / 2;
-    imaginary = real;
-  }
-  return values;
-}
-
-Eigen::VectorXd inverse_or_zero(const Eigen::VectorXd& values) {
-  return values.unaryExpr([](double value) { return value > 0 ? 1 / value : 0; });
 }
 
 }  // namespace
@@ -136,8 +90,7 @@ SteeredObjective::SteeredObjective(const PolarCoefficients& images,
       noise_(noise),
       law_(images.images(), PoseLaw::Uniform, options.seed),
       batches_(images.images().size(), options.images_per_step, options.seed),
-      variance_(scale.noise_sigma * scale.noise_sigma *
-                evened(images.model().basis().layout(), images.model().basis().noise_variance())) {
+      variance_(noise_variance(images.model().basis(), scale)) {
   check(options, scale, noise);
 }
 
@@ -195,13 +148,13 @@ SteeredObjective::Evidence SteeredObjective::evidence(const Templates& templates
                                                       const EffectiveNoise& noise,
                                                       std::int64_t step) const {
   const PolarLayout& layout = images_.model().basis().layout();
+  const SteeredLikelihood likelihood(
+      layout, scale_.contrast, variance_ * (noise.inflation * noise.temperature));
   Evidence result;
-  const Eigen::VectorXd precision =
-      inverse_or_zero(variance_ * (noise.inflation * noise.temperature));
-  result.per_variance = scale_.contrast * precision;
+  result.per_variance = likelihood.per_variance();
   result.transfers = images_.ring_transfers_squared(batch);
 
-  result.images.images = images_.read(batch, PolarCoefficients::Kind::Filtered);
+  Eigen::MatrixXf filtered = images_.read(batch, PolarCoefficients::Kind::Filtered);
   if (noise.inflation > 1) {
     const Eigen::VectorXd sigma = (variance_ * (noise.inflation - 1)).cwiseSqrt();
     const Eigen::MatrixXf transfer = on_coefficients(layout, result.transfers.cwiseSqrt());
@@ -210,24 +163,12 @@ SteeredObjective::Evidence SteeredObjective::evidence(const Templates& templates
           options_.seed, StreamPurpose::FlowInflation, static_cast<std::uint64_t>(step), batch[b]);
       const auto column = static_cast<Eigen::Index>(b);
       for (Eigen::Index k = 0; k < sigma.size(); ++k) {
-        result.images.images(k, column) +=
-            transfer(k, column) * static_cast<float>(sigma(k) * stream.normal());
+        filtered(k, column) += transfer(k, column) * static_cast<float>(sigma(k) * stream.normal());
       }
     });
   }
-  // No exponent of an image may overflow: the largest that any drawing could reach, but for
-  // frequencies where the CTF leaves next to nothing.
-  constexpr double kFaint = 0.01;
-  const Eigen::MatrixXd filled = ring_powers(layout, result.images.images, precision).array() /
-                                 (result.transfers.array() + kFaint);
-  result.images.offsets = -0.5 * filled.colwise().sum().transpose();
-  result.images.factors = result.transfers.cast<float>();
-
-  result.templates.images = result.per_variance.cast<float>().asDiagonal() * templates.images;
-  result.templates.factors =
-      (-0.5 * scale_.contrast * ring_powers(layout, templates.images, result.per_variance))
-          .cast<float>();
-  result.templates.offsets = templates.log_prior;
+  result.images = likelihood.observed(std::move(filtered), result.transfers);
+  result.templates = likelihood.drawings(templates.images, templates.log_prior);
   const Eigen::VectorXd log_sums = steered_log_sums(
       engine_, layout, result.images, result.templates, {.angles = options_.angles});
   result.log_evidence = log_sums - result.images.offsets;
