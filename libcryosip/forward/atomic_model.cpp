@@ -9,6 +9,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/units.hpp"
+#include "libcryosip/forward/density.hpp"
 #include "libcryosip/forward/forward_model.hpp"
 #include "libcryosip/forward/polar_renderer.hpp"
 
@@ -223,6 +224,28 @@ double AtomicModel::radius_angstrom(const Eigen::MatrixXd& coordinates) const {
     squared = std::max(squared, at.colwise().squaredNorm().maxCoeff());
   }
   return std::sqrt(squared);
+}
+
+formats::Volume AtomicModel::density(const Eigen::VectorXd& coordinates,
+                                     const ImageGrid& grid,
+                                     double resolution_angstrom,
+                                     const ImagingOptions& options) const {
+  if (!has_views()) {
+    return ConformationModel::density(coordinates, grid, resolution_angstrom, options);
+  }
+  Eigen::Matrix3Xd at(3, atoms().count());
+  positions(coordinates, at);
+  return density_of_atoms(scattering(options.scattering), at, grid, resolution_angstrom);
+}
+
+Eigen::MatrixXd AtomicModel::embedding(const Eigen::MatrixXd& coordinates) const {
+  Eigen::MatrixXd points(3 * atoms().count(), coordinates.cols());
+  Eigen::Matrix3Xd at(3, atoms().count());
+  for (Eigen::Index i = 0; i < coordinates.cols(); ++i) {
+    positions(coordinates.col(i), at);
+    points.col(i) = at.reshaped() / std::sqrt(static_cast<double>(atoms().count()));
+  }
+  return points;
 }
 
 std::unique_ptr<PixelSimulator> AtomicModel::pixel_simulator(const ImageGrid& grid,

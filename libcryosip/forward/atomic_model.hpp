@@ -45,6 +45,12 @@ class AtomicModel : public ConformationModel {
       double radius_angstrom,
       const ImagingOptions& options) const override;
   [[nodiscard]] double radius_angstrom(const Eigen::MatrixXd& coordinates) const override;
+  /// The pixel model does not matter: a density is cut to its band.
+  [[nodiscard]] formats::Volume density(const Eigen::VectorXd& coordinates,
+                                        const ImageGrid& grid,
+                                        double resolution_angstrom,
+                                        const ImagingOptions& options) const override;
+  [[nodiscard]] Eigen::MatrixXd embedding(const Eigen::MatrixXd& coordinates) const override;
   [[nodiscard]] std::unique_ptr<PixelSimulator> pixel_simulator(
       const ImageGrid& grid, const ImagingOptions& options) const override;
 };

@@ -19,6 +19,13 @@ double ConformationModel::radius_angstrom(const Eigen::MatrixXd& /*coordinates*/
   throw Error(ErrorKind::Usage, "the model has no views: its images have no radius");
 }
 
+formats::Volume ConformationModel::density(const Eigen::VectorXd& /*coordinates*/,
+                                           const ImageGrid& /*grid*/,
+                                           double /*resolution_angstrom*/,
+                                           const ImagingOptions& /*options*/) const {
+  throw Error(ErrorKind::Usage, "the model has no density: there is no map of it");
+}
+
 std::unique_ptr<ConformationModel> load_conformation_model(const std::string& name) {
   if (name == "identity") {
     return std::make_unique<IdentityModel>();

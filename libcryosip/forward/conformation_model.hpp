@@ -7,6 +7,7 @@
 
 #include <Eigen/Core>
 
+#include "formats/mrc.hpp"
 #include "libcryosip/forward/image_model.hpp"
 #include "libcryosip/forward/polar_image_model.hpp"
 #include "libcryosip/structure/ensemble.hpp"
@@ -49,6 +50,23 @@ class ConformationModel {
   /// @param coordinates  (K, conformations), at least one
   /// @throws Error(Usage) a model without views
   [[nodiscard]] virtual double radius_angstrom(const Eigen::MatrixXd& coordinates) const;
+  /// One conformation as RELION's maps have it: voxel [z][y][x], origin voxel box/2, positive where
+  /// the molecule is, voxels summed along a ray being a pixel of a drawing.
+  /// @param coordinates          (K)
+  /// @param grid                 the cube's edge and its voxels'
+  /// @param resolution_angstrom  finest detail kept; 0: to Nyquist
+  /// @throws Error(Usage) a model without a density; a box that does not hold it
+  [[nodiscard]] virtual formats::Volume density(const Eigen::VectorXd& coordinates,
+                                                const ImageGrid& grid,
+                                                double resolution_angstrom,
+                                                const ImagingOptions& options) const;
+  /// Points (any, conformations) as far apart as the conformations are: where it is made of atoms,
+  /// by the root mean square distance of their positions in angstrom, as they are; else by the
+  /// coordinates.
+  /// @param coordinates  (K, conformations)
+  [[nodiscard]] virtual Eigen::MatrixXd embedding(const Eigen::MatrixXd& coordinates) const {
+    return coordinates;
+  }
   /// Its images as pixels.  This object must outlive the result.
   /// @throws Error(Usage) as image_model()
   [[nodiscard]] virtual std::unique_ptr<PixelSimulator> pixel_simulator(

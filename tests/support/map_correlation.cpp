@@ -1,13 +1,15 @@
-// map_correlation MODEL MAP.mrc LEAST: does a map show the model at rest?
+// map_correlation MODEL|MAP.mrc MAP.mrc LEAST: does a map show the model at rest, or another map?
 //
 // Prints the correlation, over the sphere inscribed in the box, of the map with the model's own
-// density (scattering.hpp, default options), and fails below LEAST.
+// density (scattering.hpp, default options) or with the other map, and fails below LEAST.
 #include <cmath>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <numbers>
+#include <string>
 
+#include "formats/error.hpp"
 #include "formats/mrc.hpp"
 #include "libcryosip/forward/atomic_model.hpp"
 #include "libcryosip/forward/scattering.hpp"
@@ -85,19 +87,32 @@ double correlation(const Eigen::MatrixXd& model, const formats::Volume& map) {
          std::sqrt((sum_aa - sum_a * sum_a / count) * (sum_bb - sum_b * sum_b / count));
 }
 
+Eigen::MatrixXd values_of(const formats::Volume& map, Eigen::Index n) {
+  if (map.values.size() != static_cast<std::size_t>(n * n * n)) {
+    throw Error(ErrorKind::Input, "maps of different sizes");
+  }
+  return Eigen::Map<const Eigen::MatrixXf>(map.values.data(), n, n * n).cast<double>();
+}
+
+Eigen::MatrixXd expected(const std::string& name, const formats::Volume& map) {
+  const auto n = static_cast<Eigen::Index>(map.size[0]);
+  if (name.ends_with(".mrc")) {
+    return values_of(formats::read_volume(name), n);
+  }
+  const auto model = load_conformation_model(name);
+  return density(dynamic_cast<const AtomicModel&>(*model), n, map.pixel_size_angstrom);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
     if (argc != 4) {
-      std::cerr << "usage: map_correlation MODEL MAP.mrc LEAST\n";
+      std::cerr << "usage: map_correlation MODEL|MAP.mrc MAP.mrc LEAST\n";
       return 2;
     }
     const formats::Volume map = formats::read_volume(argv[2]);
-    const auto model = load_conformation_model(argv[1]);
-    const auto& atomic = dynamic_cast<const AtomicModel&>(*model);
-    const double value = correlation(
-        density(atomic, static_cast<Eigen::Index>(map.size[0]), map.pixel_size_angstrom), map);
+    const double value = correlation(expected(argv[1], map), map);
     std::cout << argv[2] << ": correlation with " << argv[1] << ": " << value << '\n';
     return value >= std::atof(argv[3]) ? 0 : 1;
   } catch (const std::exception& error) {
