@@ -395,6 +395,21 @@ std::optional<std::string> folder_argument(int argc, const char* const* argv) {
   return std::nullopt;
 }
 
+// A label without a value in RELION's form becomes an option without one, and the parser would take
+// the next option for it.
+void check_values(const cli::Tool& tool, int argc, const char* const* argv) {
+  for (const cli::po::options_description& group : tool.groups) {
+    for (const auto& option : group.options()) {
+      for (int i = 1; i + 1 < argc; ++i) {
+        if (argv[i] == "--" + option->long_name() &&
+            std::string_view(argv[i + 1]).starts_with("--")) {
+          throw Error(ErrorKind::Usage, std::string(argv[i]) + ": its value is missing");
+        }
+      }
+    }
+  }
+}
+
 int run(int argc, const char* const* argv) {
   // A full disk, or a limit on the size of files, is an error like any other, for the tools too.
   std::signal(SIGXFSZ, SIG_IGN);
@@ -402,7 +417,9 @@ int run(int argc, const char* const* argv) {
   if (const auto path = folder_argument(argc, argv)) {
     folder.emplace(*path);
   }
-  const int status = cli::run_tool(tool(folder ? &*folder : nullptr), argc, argv);
+  const cli::Tool definition = tool(folder ? &*folder : nullptr);
+  check_values(definition, argc, argv);
+  const int status = cli::run_tool(definition, argc, argv);
   if (folder) {
     if (folder->abort_requested()) {
       std::cout << " Stopped as asked; run again to go on" << std::endl;

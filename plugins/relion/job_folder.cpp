@@ -73,15 +73,26 @@ JobFolder::JobFolder(std::string path) : path_(std::move(path)) {
     fail(path_ + ": cannot be used as the folder of a job");
   }
   take_hold();
-  const int made = openat(folder_, kUnfinished, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (made < 0) {
-    fail(file(kUnfinished) + ": cannot be created");
-  }
-  close(made);
-  for (const char* const older :
-       {marker(JobEnd::Success), marker(JobEnd::Failure), marker(JobEnd::Aborted), kAbortNow}) {
+  for (const char* const older : {marker(JobEnd::Success),
+                                  marker(JobEnd::Failure),
+                                  marker(JobEnd::Aborted),
+                                  kAbortNow,
+                                  "RELION_OUTPUT_NODES.star",
+                                  kUnfinished}) {
     unlinkat(folder_, older, 0);
   }
+  const int made = openat(folder_, kUnfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (made < 0) {
+    const int reason = errno;
+    // Another name for a file that RELION made takes no room where no file can be made.
+    linkat(folder_, "run.out", folder_, marker(JobEnd::Failure), 0);
+    errno = reason;
+    fail(file(kUnfinished) + ": cannot be created");
+  }
+  // Who is at work; a disk that is full holds no more than the name.
+  const std::string process = std::to_string(getpid()) + '\n';
+  [[maybe_unused]] const ssize_t written = write(made, process.data(), process.size());
+  close(made);
   start_watch();
 }
 

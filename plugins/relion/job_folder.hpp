@@ -22,7 +22,8 @@ class JobFolder {
  public:
   static constexpr const char* kUnfinished = "cryosip_unfinished";
 
-  /// Makes the folder where there is none, takes hold of it, and removes the marks of an older run.
+  /// Makes the folder where there is none, takes hold of it, and removes what an older run told
+  /// RELION.
   /// Call it first of all, while the process has one thread.
   /// @throws Error(Output) when nothing can be written there, or another run is at work in it
   explicit JobFolder(std::string path);

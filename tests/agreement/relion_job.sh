@@ -1,0 +1,211 @@
+#!/bin/sh
+# relion_job.sh TOOL_DIR TESTDATA MAP_CORRELATION: cryosip as an External job, run by RELION's pipeliner in a
+# project of its own: markers and status however the job ends, output nodes, jobs that follow.
+# shellcheck source=../cli/common.sh
+. "$(dirname "$0")/../cli/common.sh"
+command -v relion_pipeliner >/dev/null || { echo "SKIP: RELION is not installed"; exit 77; }
+map_correlation=$3
+job_program=$1/cryosip-relion-job
+
+two_wells 0.6 0.3 0.3
+cryosip-simulate --quiet --no-provenance --model modes.nmd --mixture mixture.star --count 100 --box 32 \
+  --angpix 4.5 --snr 1 --ctf uniform -o particles || exit 1
+cp "$testdata/hinge_dimer.pdb" model.pdb
+printf '\ndata_pipeline_general\n\n_rlnPipeLineJobCounter 1\n\n' >default_pipeline.star
+
+# schedule TYPE OPTIONS: adds a job to the project; its folder is then in $job.
+next=1
+schedule() {
+  relion_pipeliner --addJob "$1" --addJobOptions "$2" >pipeliner.log 2>&1
+  job=$1/job$(printf %03d "$next")/
+  next=$((next + 1))
+  grep -q "$job" default_pipeline.star || { cat pipeliner.log; complain "$job was not added"; exit 1; }
+}
+# schedule_ours LABEL VALUE ...: parameters as the form takes them.
+schedule_ours() {
+  options="fn_exe == $job_program;in_part == particles.star;nr_threads == 2"
+  n=1
+  while [ $# -gt 1 ]; do
+    options="$options;param${n}_label == $1;param${n}_value == $2"
+    n=$((n + 1)); shift 2
+  done
+  schedule External "$options"
+}
+# run: the pipeliner comes back when the job is over.
+run() { relion_pipeliner --RunJobs "$job" --sec_wait_after 1 >pipeliner.log 2>&1; }
+# ended MARKER STATUS: just this marker, and RELION's own word for it (2 success, 3 failure, 4 aborted).
+ended() {
+  relion_pipeliner --check_job_completion >check.log 2>&1
+  found=$(cd "$job" && echo RELION_JOB_EXIT_*)
+  [ "$found" = "RELION_JOB_EXIT_$1" ] || complain "$job: '$found', expected $1: $(cat "$job/run.err")"
+  status=$(awk -v job="$job" '$1 == job { print $4; exit }' default_pipeline.star)
+  [ "$status" = "$2" ] || complain "$job: status $status, expected $2"
+  for left in cryosip_unfinished RELION_JOB_ABORT_NOW; do
+    [ ! -e "$job/$left" ] || complain "$job: $left is left"
+  done
+  [ "$1" = SUCCESS ] || [ ! -e "$job/RELION_OUTPUT_NODES.star" ] || complain "$job: nodes of a job that failed"
+}
+# one_error PATTERN: a single line in run.err says so.
+one_error() {
+  { [ "$(grep -c ': error: ' "$job/run.err")" -eq 1 ] && grep -qE "$1" "$job/run.err"; } ||
+    complain "$job: run.err is '$(cat "$job/run.err")', expected /$1/"
+}
+# flowing: starts the job, and waits until the flow is under way; $worker is then its process.
+flowing() {
+  : >"$job/run.out"
+  run &
+  pipeliner=$!
+  tries=0
+  until grep -q '^   flowing' "$job/run.out" || [ "$tries" -ge 500 ]; do sleep 0.02; tries=$((tries + 1)); done
+  sleep 0.1
+  worker=$(cat "$job/cryosip_unfinished")
+}
+# resumes: run again, it goes on with the flow, and succeeds.
+resumes() {
+  : >"$job/run.out"
+  run
+  ended SUCCESS 2
+  grep -q 'Drawing conformations to start from: done before' "$job/run.out" || complain "$job: nothing was kept"
+  grep -q 'Going on after step [1-9]' "$job/run.out" || complain "$job: the flow began again: $(cat "$job/run.out")"
+}
+short="model model.pdb modes 1 conformations 10 representatives 2"
+
+# --- Success.
+# shellcheck disable=SC2086  # a list of words
+schedule_ours $short steps 20
+run
+ended SUCCESS 2
+ours=$job
+tr '\r' '\n' <"$job/run.out" | grep -q '^   [0-9 ]*/ *[0-9]* sec \.\{60\}~~(,_,">$' || complain "no bar of RELION's in run.out"
+node() { # node FILE TYPE: the job's file is offered to the jobs that follow
+  grep -Eq "^$job$1 +$2 *$" default_pipeline.star || complain "$1 is no node of the pipeline"
+  grep -Eq "^$job +$job$1 *$" default_pipeline.star || complain "$1 has no edge from the job"
+  [ -e ".Nodes/$2/$job$1" ] || complain "$1 is not offered to the jobs that follow"
+}
+node particles.star 3
+node map.mrc 6
+grep -Eq "^particles.star +$job *$" default_pipeline.star || complain "the input has no edge to the job"
+[ "$(grep -c @ "$job/particles.star")" -eq 100 ] || complain "particles.star has not all images"
+grep -q '^_sip' "$job/particles.star" || complain "particles.star says nothing about conformations"
+if grep -i ': error' "$job/run.err"; then complain "a job that succeeded complains"; fi
+
+# Jobs that follow take what it left.
+schedule Class3D "fn_img == ${ours}particles.star;fn_ref == ${ours}map.mrc;nr_classes == 2;nr_iter == 2;dont_skip_align == No;particle_diameter == 120;ini_high == 30;do_preread_images == Yes;nr_threads == 1"
+run
+ended SUCCESS 2
+[ -s "$job/run_it002_class002.mrc" ] || complain "Class3D wrote no map"
+[ "$(grep -c @ "$job/run_it002_data.star")" -eq 100 ] || complain "Class3D lost images"
+relion_reconstruct --i "${ours}particles.star" --o again.mrc --ctf >log 2>&1 || complain "relion_reconstruct: $(cat log)"
+"$map_correlation" "${ours}modes.nmd" again.mrc 0.8 || complain "relion_reconstruct shows another molecule"
+"$map_correlation" "${ours}modes.nmd" "${ours}map.mrc" 0.8 || complain "our map shows another molecule"
+
+# --- Failure: of the command line, of the input, of a tool.
+# shellcheck disable=SC2086
+{
+  schedule_ours $short step 20
+  run
+  ended FAILURE 3
+  one_error "^cryosip-relion-job: error: unrecognised option '--step'"
+  schedule_ours model model.pdb modes "" steps 20
+  run
+  ended FAILURE 3
+  one_error '^cryosip-relion-job: error: --modes: its value is missing'
+  schedule_ours model no_such.pdb
+  run
+  ended FAILURE 3
+  one_error '^cryosip-normal-modes: error: no_such.pdb: '
+  schedule_ours model modes.nmd modes 2
+  run
+  ended FAILURE 3
+  one_error '^cryosip-relion-job: error: --modes has no meaning for modes.nmd'
+}
+
+# --- Abort, and the job run again.
+# shellcheck disable=SC2086
+{
+  schedule_ours $short steps 200
+  flowing
+  touch "$job/RELION_JOB_ABORT_NOW"
+  wait "$pipeliner"
+  ended ABORTED 4
+  resumes
+}
+
+# --- kill -9 of the job: its watch says so, the flow leaves a checkpoint, and a next run goes on.
+rm -f "${job}ensemble.star"  # the flow is to be done again
+flowing
+kill -9 "$worker"
+wait "$pipeliner"
+ended FAILURE 3
+resumes
+
+# --- kill -9 of the tool at work.
+rm -f "${job}ensemble.star"
+flowing
+kill -9 "$(pgrep -P "$worker" -f flow-step)"
+wait "$pipeliner"
+ended FAILURE 3
+grep -q '^cryosip-relion-job: error: cryosip-flow-step was killed' "$job/run.err" ||
+  complain "the tool's death is not told: $(cat "$job/run.err")"
+
+# --- SIGTERM.
+flowing
+kill -TERM "$worker"
+wait "$pipeliner"
+ended FAILURE 3
+resumes
+
+# --- By hand, and another RELION: the finished job again, with the job.star of RELION 4 and 5.
+again() { # again VERSION COLUMN LABEL
+  printf '\n# version %s\n\ndata_job\n\n_rlnJobTypeLabel relion.external\n_rlnJobIsContinue 0\n_rlnJobIsTomo 0\n\n' \
+    "$1" >"${job}job.star"
+  # shellcheck disable=SC2086
+  "$job_program" --o "$job" --in_parts particles.star --pipeline_control "$job" --model model.pdb --modes 1 \
+    --conformations 10 --representatives 2 --steps 200 >log 2>&1 || complain "by hand: $(cat log)"
+  [ "$(grep -c 'done before' log)" -eq 6 ] || complain "done again though nothing had changed: $(cat log)"
+  grep -qx "_rlnPipeLineNodeTypeLabel #2" "${job}RELION_OUTPUT_NODES.star" || complain "no labels for version $1"
+  grep -qx "${job}particles.star $2" "${job}RELION_OUTPUT_NODES.star" || complain "wrong label for version $1"
+  grep -qx "${job}map.mrc DensityMap.mrc" "${job}RELION_OUTPUT_NODES.star" || complain "wrong label of a map"
+}
+again 30001 ParticlesData.star.relion
+again 50001 ParticleGroupMetadata.star.relion
+
+# --- A full disk: the outputs find no room, the marker does.
+by_hand="$job_program --o full/ --in_parts particles.star --model model.pdb --modes 1 --conformations 10"
+by_hand="$by_hand --representatives 2 --steps 5"
+fails_for_want_of_room() { # fails_for_want_of_room HOW, after the run: status in $status
+  [ "$status" -eq 4 ] || complain "$1: status $status, expected 4: $(cat full_err)"
+  found=$(grep -E '^(RELION_|cryosip_unfinished)' full_listing)
+  [ "$found" = RELION_JOB_EXIT_FAILURE ] || complain "$1: left '$found'"
+  [ "$(grep -c ': error: ' full_err)" -eq 1 ] || complain "$1: said '$(cat full_err)'"
+}
+mkdir full
+# shellcheck disable=SC2016,SC2086  # the inner shell's variables; lists of words
+if unshare -rm mount -t tmpfs none full 2>/dev/null; then
+  for room in size=32k size=72k nr_inodes=3 nr_inodes=7; do
+    status=0
+    unshare -rm sh -c 'mount -t tmpfs -o "$1" none full; shift
+      status=0; "$@" >full/run.out 2>full_err || status=$?; ls full >full_listing; exit $status' \
+      sh "$room" $by_hand || status=$?
+    fails_for_want_of_room "$room"
+  done
+fi
+for blocks in 8 128; do
+  status=0
+  (ulimit -f "$blocks"; exec $by_hand) >full_out 2>full_err || status=$?
+  ls full >full_listing
+  fails_for_want_of_room "ulimit -f $blocks"
+done
+# Where not even the first file can be made (tmpfs counts names too, so it is done otherwise).
+mkdir -p stuck/cryosip_unfinished
+: >stuck/run.out
+status=0
+$job_program --o stuck/ --in_parts particles.star --model model.pdb >log 2>&1 || status=$?
+{ [ "$status" -eq 4 ] && [ -e stuck/RELION_JOB_EXIT_FAILURE ]; } ||
+  complain "no file can be made: status $status, left $(ls stuck)"
+
+# With room again it goes on.
+$by_hand >full_out 2>full_err || complain "with room again: $(cat full_err)"
+[ "$(cd full && echo RELION_JOB_EXIT_*)" = RELION_JOB_EXIT_SUCCESS ] || complain "with room again: $(ls full)"
+grep -q 'Normal modes of the structure: done before' full_out || complain "with room again nothing was kept"
+exit "$failed"
