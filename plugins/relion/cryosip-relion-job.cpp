@@ -263,6 +263,9 @@ cli::ExitStatus Job::run_tool(const Words& command, const std::string& title) {
   words[0] = std::filesystem::read_symlink("/proc/self/exe").parent_path() / command[0];
   const char* const threads = invocation_.has("j") ? "j" : "threads";
   words.insert(words.end(), {"--verbose", "--threads", option(threads)});
+  if (invocation_.has("no-provenance")) {
+    words.emplace_back("--no-provenance");
+  }
   const ChildEnd end = run_child(
       words, [&](std::string_view line) { show(command[0], line); }, [&] { return stopping(); });
   bar_.end();
