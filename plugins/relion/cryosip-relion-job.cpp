@@ -1,7 +1,7 @@
 // cryosip-relion-job: the whole of cryosip as a job of RELION's.
 //
 // Runs the tools beside itself one after the other, in the folder of an External job.
-#include <chrono>
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -12,10 +12,12 @@
 #include <vector>
 
 #include "formats/star.hpp"
+#include "libcryosip/forward/conformation_model.hpp"
 #include "libcryosip/structure/initial_ensemble.hpp"
 #include "libcryosip/structure/normal_modes.hpp"
 #include "plugins/relion/child_process.hpp"
 #include "plugins/relion/job_folder.hpp"
+#include "plugins/relion/map_files.hpp"
 #include "plugins/relion/output_nodes.hpp"
 #include "plugins/relion/relion_bar.hpp"
 #include "plugins/relion/step_record.hpp"
@@ -28,6 +30,10 @@ namespace {
 
 constexpr const char* kName = "cryosip-relion-job";
 constexpr std::int64_t kDefaultSteps = 150;
+constexpr std::int64_t kMostRepresentatives = 100;  // as many files as cryosip-export writes
+constexpr double kLeastCorrelation = 0.2;
+// Selecting in RELION goes by labels of RELION's own; this one it looks at nowhere unasked.
+constexpr const char* kSelectable = "rlnParticleFigureOfMerit";
 constexpr std::int64_t kDefaultRepresentatives = 4;
 
 // A file that holds coordinates of its own, unlike a structure.
@@ -53,6 +59,11 @@ class Job {
   Job(JobFolder& folder, const cli::Invocation& invocation)
       : folder_(folder),
         invocation_(invocation),
+        images_(invocation.text("in_parts")),
+        start_(folder.file("start.star")),
+        report_(folder.file("check.star")),
+        ensemble_(folder.file("ensemble.star")),
+        representatives_(folder.file("representatives.star")),
         record_(folder.file("cryosip_steps.star")),
         bar_(std::cout) {}
 
@@ -65,8 +76,11 @@ class Job {
     return value_text(invocation_, name);
   }
   [[nodiscard]] bool stopping() const { return cli::interrupted() || folder_.abort_requested(); }
-  void check_model() const;
+  void check_options() const;
   cli::ExitStatus make_modes();
+  cli::ExitStatus draw_start();
+  cli::ExitStatus check_particles();
+  cli::ExitStatus compare_with_reference();
   cli::ExitStatus flow();
   cli::ExitStatus assign();
   cli::ExitStatus export_structures();
@@ -77,46 +91,27 @@ class Job {
 
   JobFolder& folder_;
   const cli::Invocation& invocation_;
+  std::string images_;
+  std::string start_;
+  std::string report_;
+  std::string ensemble_;
+  std::string representatives_;
+  std::string model_;  // what the coordinates belong to
   StepRecord record_;
   RelionBar bar_;
-  std::string model_;
 };
 
 cli::ExitStatus Job::run() {
-  check_model();
-  const std::string& images = invocation_.text("in_parts");
-  model_ = invocation_.text("model");
-
-  const auto check = [&] {
-    const std::string report = folder_.file("check.star");
-    return step({"check", {"cryosip-check", images, "-o", report}, {images}, {report}},
-                "Reading all images");
-  };
-  const auto start = [&] {
-    const std::string ensemble = folder_.file("start.star");
-    return step({"start",
-                 {"cryosip-init-particles",
-                  "--model",
-                  model_,
-                  "--count",
-                  option("conformations"),
-                  "--seed",
-                  std::to_string(invocation_.seed),
-                  "-o",
-                  ensemble},
-                 {model_},
-                 {ensemble}},
-                "Drawing conformations to start from");
-  };
-  for (const std::function<cli::ExitStatus()>& part :
-       std::initializer_list<std::function<cli::ExitStatus()>>{
-           [&] { return make_modes(); },
-           start,
-           check,
-           [&] { return flow(); },
-           [&] { return assign(); },
-           [&] { return export_structures(); }}) {
-    if (const cli::ExitStatus status = part(); status != cli::ExitStatus::Success) {
+  check_options();
+  using Part = cli::ExitStatus (Job::*)();
+  for (const Part part : std::initializer_list<Part>{&Job::make_modes,
+                                                     &Job::draw_start,
+                                                     &Job::check_particles,
+                                                     &Job::compare_with_reference,
+                                                     &Job::flow,
+                                                     &Job::assign,
+                                                     &Job::export_structures}) {
+    if (const cli::ExitStatus status = (this->*part)(); status != cli::ExitStatus::Success) {
       return status;
     }
   }
@@ -127,17 +122,31 @@ cli::ExitStatus Job::run() {
   return cli::ExitStatus::Success;
 }
 
-void Job::check_model() const {
+// What would otherwise be found out after hours.
+void Job::check_options() const {
+  const std::string& model = invocation_.text("model");
   for (const char* const name : {"modes", "amplitude"}) {
-    if (brings_coordinates(invocation_.text("model")) && !invocation_.options[name].defaulted()) {
+    if (brings_coordinates(model) && !invocation_.options[name].defaulted()) {
       throw Error(ErrorKind::Usage,
-                  std::string("--") + name + " has no meaning for " + invocation_.text("model") +
+                  std::string("--") + name + " has no meaning for " + model +
                       ", which brings its own coordinates");
     }
+  }
+  if (invocation_.has("in_mask") && !invocation_.has("in_3dref")) {
+    throw Error(ErrorKind::Usage, "--in_mask has no meaning without --in_3dref");
+  }
+  const auto representatives = invocation_.options["representatives"].as<std::int64_t>();
+  const auto most =
+      std::min(kMostRepresentatives, invocation_.options["conformations"].as<std::int64_t>());
+  if (representatives < 1 || representatives > most) {
+    throw Error(ErrorKind::Usage,
+                "--representatives: " + std::to_string(representatives) + " found, expected 1 to " +
+                    std::to_string(most));
   }
 }
 
 cli::ExitStatus Job::make_modes() {
+  model_ = invocation_.text("model");
   if (brings_coordinates(model_)) {
     return cli::ExitStatus::Success;
   }
@@ -157,15 +166,58 @@ cli::ExitStatus Job::make_modes() {
               "Normal modes of the structure");
 }
 
+cli::ExitStatus Job::draw_start() {
+  return step({"start",
+               {"cryosip-init-particles",
+                "--model",
+                model_,
+                "--count",
+                option("conformations"),
+                "--seed",
+                std::to_string(invocation_.seed),
+                "-o",
+                start_},
+               {model_},
+               {start_}},
+              "Conformations to start from");
+}
+
+cli::ExitStatus Job::check_particles() {
+  return step({"check", {"cryosip-check", images_, "-o", report_}, {images_}, {report_}},
+              "Check of all images");
+}
+
+// Before hours of work: a model that does not lie in the map gives no sensible ensemble.
+cli::ExitStatus Job::compare_with_reference() {
+  if (!invocation_.has("in_3dref")) {
+    return cli::ExitStatus::Success;
+  }
+  const formats::StarFile report = formats::read_star(report_);
+  const formats::StarTable& check = report.table("sip_check");
+  const ImageGrid grid{static_cast<int>(check.integer("sipBox")), check.number("sipPixelSize")};
+  const std::string& path = invocation_.text("in_3dref");
+  const formats::Volume reference = read_map(path, grid);
+  const formats::Volume mask =
+      invocation_.has("in_mask") ? read_map(invocation_.text("in_mask"), grid) : formats::Volume{};
+  const auto model = load_conformation_model(model_);
+  const formats::Volume drawn =
+      model->density(Eigen::VectorXd::Zero(model->dimension()), grid, 0, {});
+  const double value = correlation(drawn, reference, mask);
+  std::cout << " Correlation of the model with " << path << ": " << value << std::endl;
+  if (value < kLeastCorrelation) {
+    std::cerr << kName << ": warning: the model does not seem to lie in " << path
+              << ": correlation " << value << std::endl;
+  }
+  return cli::ExitStatus::Success;
+}
+
 cli::ExitStatus Job::flow() {
-  const std::string start = folder_.file("start.star");
-  const std::string ensemble = folder_.file("ensemble.star");
   const std::string checkpoint = folder_.file("ensemble_unfinished.star");
   const auto command = [&](const std::string& from, const std::string& log) {
     return Words{"cryosip-flow-step",
                  from,
                  "--images",
-                 invocation_.text("in_parts"),
+                 images_,
                  "--objective",
                  invocation_.text("objective"),
                  "--poses",
@@ -179,12 +231,12 @@ cli::ExitStatus Job::flow() {
                  "--log",
                  folder_.file(log),
                  "-o",
-                 ensemble};
+                 ensemble_};
   };
   Step step{.name = "flow",
-            .command = command(start, "flow_log.star"),
-            .reads = {start, invocation_.text("in_parts")},
-            .writes = {ensemble}};
+            .command = command(start_, "flow_log.star"),
+            .reads = {start_, images_},
+            .writes = {ensemble_}};
   step.command.insert(step.command.end(), {"--steps", option("steps")});
   const std::string title = "Flow of " + option("conformations") + " conformations";
   if (record_.done(step)) {
@@ -210,30 +262,67 @@ cli::ExitStatus Job::flow() {
 }
 
 cli::ExitStatus Job::assign() {
-  const std::string& images = invocation_.text("in_parts");
-  const std::string ensemble = folder_.file("ensemble.star");
   const std::string particles = folder_.file("particles.star");
-  return step({"assign",
-               {"cryosip-assign", ensemble, "--images", images, "-o", particles},
-               {ensemble, images},
-               {particles}},
-              "Each image's own conformations");
+  Step step{.name = "assign",
+            .command = {"cryosip-assign",
+                        ensemble_,
+                        "--images",
+                        images_,
+                        "--poses",
+                        invocation_.text("poses"),
+                        "--resolution",
+                        option("resolution"),
+                        "-o",
+                        particles},
+            .reads = {ensemble_, images_},
+            .writes = {particles}};
+  const formats::StarFile input = formats::read_star(images_);
+  if (std::none_of(input.tables.begin(), input.tables.end(), [](const formats::StarTable& table) {
+        return table.has(kSelectable);
+      })) {
+    step.command.insert(step.command.end(), {"--copy", std::string("sipMean1=") + kSelectable});
+  }
+  return this->step(step, "Conformations of each image");
 }
 
 cli::ExitStatus Job::export_structures() {
-  const std::string ensemble = folder_.file("ensemble.star");
-  return step({"export",
-               {"cryosip-export",
-                ensemble,
-                "--clusters",
-                option("representatives"),
-                "--volumes",
-                folder_.file("maps"),
-                "--chimerax",
-                folder_.file("open.cxc")},
-               {ensemble},
-               {folder_.file("maps"), folder_.file("open.cxc")}},
-              "Maps and structures");
+  const std::string maps = folder_.file("maps");
+  const std::string script = folder_.file("open.cxc");
+  Step step{.name = "export",
+            .command = {"cryosip-export",
+                        ensemble_,
+                        "--clusters",
+                        option("representatives"),
+                        "--images",
+                        images_,
+                        "--volumes",
+                        maps,
+                        "--chimerax",
+                        script,
+                        "--seed",
+                        std::to_string(invocation_.seed),
+                        "-o",
+                        representatives_},
+            .reads = {ensemble_, images_},
+            .writes = {maps, script, representatives_}};
+  const std::string& model = invocation_.text("model");
+  if (!model.ends_with(".star")) {  // it is made of atoms
+    const std::string structures = folder_.file("representatives.cif");
+    step.command.insert(step.command.end(), {"--pdb", structures});
+    step.writes.push_back(structures);
+  }
+  if (!brings_coordinates(model)) {  // all its atoms go with the nodes of the network
+    step.command.insert(step.command.end(), {"--structure", model});
+    step.reads.push_back(model);
+  }
+  if (!record_.done(step)) {
+    std::filesystem::remove_all(maps);  // there may have been more
+  }
+  const cli::ExitStatus status = this->step(step, "Structures and maps");
+  if (status == cli::ExitStatus::Success) {
+    formats::write_volume(folder_.file("map.mrc"), mean_map(representatives_));
+  }
+  return status;
 }
 
 cli::ExitStatus Job::step(const Step& step, const std::string& title) {
@@ -304,10 +393,15 @@ void Job::show(std::string_view tool, std::string_view line) {
 
 void Job::write_output_nodes() {
   std::ifstream job_star(folder_.file("job.star"));
+  std::vector<OutputNode> nodes = {{folder_.file("particles.star"), NodeKind::Particles},
+                                   {folder_.file("map.mrc"), NodeKind::Map}};
+  const formats::StarFile representatives = formats::read_star(representatives_);
+  const formats::StarTable& maps = representatives.table("sip_representatives");
+  for (std::size_t row = 0; row < maps.rows(); ++row) {
+    nodes.push_back({std::string(maps.text(row, maps.column("sipMap"))), NodeKind::Map});
+  }
   formats::StarFile file;
-  file.tables.push_back(output_nodes({{folder_.file("particles.star"), NodeKind::Particles},
-                                      {folder_.file("map.mrc"), NodeKind::Map}},
-                                     version_of_job(job_star)));
+  file.tables.push_back(output_nodes(nodes, version_of_job(job_star)));
   cli::with_output(folder_.file("RELION_OUTPUT_NODES.star"),
                    [&](std::ostream& out) { formats::write_star(out, file); });
 }
@@ -337,6 +431,12 @@ cli::Tool tool(JobFolder* folder) {
       ("in_parts",
        po::value<std::string>()->required()->value_name("FILE"),
        "Input particles: RELION particle STAR file")  //
+      ("in_3dref",
+       po::value<std::string>()->value_name("FILE"),
+       "3D reference: map that the model should lie in; compared before the flow")  //
+      ("in_mask",
+       po::value<std::string>()->value_name("FILE"),
+       "3D mask: where model and reference are compared")  //
       ("pipeline_control",
        po::value<std::string>()->value_name("DIR"),
        "given by RELION at times; the folder of --o is what counts");

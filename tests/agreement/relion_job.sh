@@ -65,7 +65,7 @@ resumes() {
   : >"$job/run.out"
   run
   ended SUCCESS 2
-  grep -q 'Drawing conformations to start from: done before' "$job/run.out" || complain "$job: nothing was kept"
+  grep -q 'Conformations to start from: done before' "$job/run.out" || complain "$job: nothing was kept"
   grep -q 'Going on after step [1-9]' "$job/run.out" || complain "$job: the flow began again: $(cat "$job/run.out")"
 }
 short="model model.pdb modes 1 conformations 10 representatives 2"

@@ -55,6 +55,9 @@ expect 2 '^cryosip-relion-job: error: --modes: its value is missing' --in_parts 
 expect 2 "--in_parts' is required" --model model.pdb
 expect 2 '--modes has no meaning for modes.nmd' --in_parts particles.star --model modes.nmd --modes 2
 expect 2 "^cryosip-init-particles: error: 0 conformations, expected at least 1" --in_parts particles.star --model modes.nmd --conformations 0
+expect 2 '--representatives: 11 found, expected 1 to 10' --in_parts particles.star --model modes.nmd \
+  --conformations 10 --representatives 11
+expect 2 '--in_mask has no meaning' --in_parts particles.star --model modes.nmd --in_mask mask.mrc
 expect 3 '^cryosip-normal-modes: error: no_such.pdb: ' --in_parts particles.star --model no_such.pdb
 expect 3 '^cryosip-check: error: no_such.star: ' --in_parts no_such.star --model modes.nmd
 cryosip-relion-job --o job/ --help >out || complain "--help failed"
@@ -122,6 +125,27 @@ nodes "$name $label" 'job/particles.star ParticlesData.star.relion'
 made_by 50001 '_rlnJobTypeLabel relion.external'
 nodes "$name $label" 'job/particles.star ParticleGroupMetadata.star.relion'
 nodes "$name $label" 'job/map.mrc DensityMap.mrc'
+
+# What the particles and the table say fits what there is.
+[ "$(grep -c '@' job/particles.star)" -eq 60 ] || complain "particles.star has not all images"
+grep -q '^_rlnParticleFigureOfMerit' job/particles.star || complain "no column that RELION selects by"
+[ "$(ls job/maps)" = "$(printf 'map_001.mrc\nmap_002.mrc\nmap_003.mrc')" ] || complain "maps: $(ls job/maps)"
+# shellcheck disable=SC2086
+{
+  # A reference and a mask: the mean map shows the model where it is, and not the model elsewhere.
+  cp job/map.mrc reference.mrc
+  succeeds job $inputs --representatives 3 --steps 5 --in_3dref reference.mrc --in_mask reference.mrc
+  grep -q 'Correlation of the model with reference.mrc: 0\.[6-9]' out || complain "correlation: $(grep Corr out)"
+  if grep warning err; then complain "a warning of a model in its place"; fi
+  awk '/^ATOM/ { $0 = substr($0, 1, 30) sprintf("%8.3f", substr($0, 31, 8) + 30) substr($0, 39) } { print }' \
+    model.pdb >moved.pdb
+  succeeds moved --in_parts particles.star --model moved.pdb --modes 1 --conformations 10 --steps 1 --in_3dref reference.mrc
+  grep -q '^cryosip-relion-job: warning: the model does not seem to lie in reference.mrc' err ||
+    complain "a model elsewhere: $(grep Corr out)"
+  cryosip-simulate --quiet --model modes.nmd --mixture mixture.star --count 20 --box 40 --angpix 4.5 -o wide
+  expect 3 'reference.mrc: edge of 32 voxels of 4.5 A found, expected a cube of 40 voxels' \
+    --in_parts wide.star --model modes.nmd --in_3dref reference.mrc
+}
 
 # A full disk: the outputs find no room, the marker does.
 fails_for_want_of_room() { # after the run, its status in $status
