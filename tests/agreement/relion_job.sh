@@ -84,6 +84,7 @@ node() { # node FILE TYPE: the job's file is offered to the jobs that follow
 }
 node particles.star 3
 node map.mrc 6
+node maps/map_002.mrc 6
 grep -Eq "^particles.star +$job *$" default_pipeline.star || complain "the input has no edge to the job"
 [ "$(grep -c @ "$job/particles.star")" -eq 100 ] || complain "particles.star has not all images"
 grep -q '^_sip' "$job/particles.star" || complain "particles.star says nothing about conformations"
@@ -99,6 +100,13 @@ relion_reconstruct --i "${ours}particles.star" --o again.mrc --ctf >log 2>&1 || 
 "$map_correlation" "${ours}modes.nmd" again.mrc 0.8 || complain "relion_reconstruct shows another molecule"
 "$map_correlation" "${ours}modes.nmd" "${ours}map.mrc" 0.8 || complain "our map shows another molecule"
 
+# --- A reference and a mask, from RELION's fields.
+relion_mask_create --i "${ours}map.mrc" --o mask.mrc --ini_threshold 0.002 --width_soft_edge 3 >log 2>&1
+schedule External "fn_exe == $job_program;in_part == particles.star;in_3dref == ${ours}map.mrc;in_mask == mask.mrc;param1_label == model;param1_value == ${ours}modes.nmd;param2_label == conformations;param2_value == 5;param3_label == steps;param3_value == 1"
+run
+ended SUCCESS 2
+grep -q "Correlation of the model with ${ours}map.mrc: 0\.[6-9]" "$job/run.out" || complain "$(grep Corr "$job/run.out")"
+
 # --- Failure: of the command line, and of a tool.
 # shellcheck disable=SC2086
 {
@@ -110,10 +118,6 @@ relion_reconstruct --i "${ours}particles.star" --o again.mrc --ctf >log 2>&1 || 
   run
   ended FAILURE 3
   one_error '^cryosip-relion-job: error: --modes: its value is missing'
-  schedule_ours model no_such.pdb
-  run
-  ended FAILURE 3
-  one_error '^cryosip-normal-modes: error: no_such.pdb: '
 }
 
 # --- Abort, and the job run again.

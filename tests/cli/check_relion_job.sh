@@ -132,9 +132,9 @@ grep -q '^_rlnParticleFigureOfMerit' job/particles.star || complain "no column t
 [ "$(ls job/maps)" = "$(printf 'map_001.mrc\nmap_002.mrc\nmap_003.mrc')" ] || complain "maps: $(ls job/maps)"
 # shellcheck disable=SC2086
 {
-  # A reference and a mask: the mean map shows the model where it is, and not the model elsewhere.
+  # A reference: the mean map shows the model where it is, and not the model elsewhere.
   cp job/map.mrc reference.mrc
-  succeeds job $inputs --representatives 3 --steps 5 --in_3dref reference.mrc --in_mask reference.mrc
+  succeeds job $inputs --representatives 3 --steps 5 --in_3dref reference.mrc
   grep -q 'Correlation of the model with reference.mrc: 0\.[6-9]' out || complain "correlation: $(grep Corr out)"
   if grep warning err; then complain "a warning of a model in its place"; fi
   awk '/^ATOM/ { $0 = substr($0, 1, 30) sprintf("%8.3f", substr($0, 31, 8) + 30) substr($0, 39) } { print }' \
