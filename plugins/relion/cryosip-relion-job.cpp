@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -135,14 +136,17 @@ void Job::check_options() const {
   if (invocation_.has("in_mask") && !invocation_.has("in_3dref")) {
     throw Error(ErrorKind::Usage, "--in_mask has no meaning without --in_3dref");
   }
-  const auto representatives = invocation_.options["representatives"].as<std::int64_t>();
-  const auto most =
-      std::min(kMostRepresentatives, invocation_.options["conformations"].as<std::int64_t>());
-  if (representatives < 1 || representatives > most) {
-    throw Error(ErrorKind::Usage,
-                "--representatives: " + std::to_string(representatives) + " found, expected 1 to " +
-                    std::to_string(most));
-  }
+  const auto check_count = [&](const char* name, std::int64_t most) {
+    const auto count = invocation_.options[name].as<std::int64_t>();
+    if (count < 1 || count > most) {
+      throw Error(ErrorKind::Usage,
+                  std::string("--") + name + ": " + std::to_string(count) +
+                      " found, expected 1 to " + std::to_string(most));
+    }
+    return count;
+  };
+  const auto conformations = check_count("conformations", std::numeric_limits<std::int32_t>::max());
+  check_count("representatives", std::min(conformations, kMostRepresentatives));
 }
 
 cli::ExitStatus Job::make_modes() {
@@ -444,7 +448,7 @@ cli::Tool tool(JobFolder* folder) {
   parameters.add_options()  //
       ("model",
        po::value<std::string>()->required()->value_name("FILE"),
-       "structure (PDB, mmCIF), in the frame of the particles' consensus map; or a model with "
+       "structure (PDB, mmCIF), turned as in the particles' consensus map; or a model with "
        "coordinates of its own: normal modes (.nmd), a volume model (.star)")  //
       ("modes",
        po::value<std::int64_t>()->default_value(modes.modes)->value_name("N"),

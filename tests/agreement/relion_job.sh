@@ -96,8 +96,9 @@ run
 ended SUCCESS 2
 [ -s "$job/run_it002_class002.mrc" ] || complain "Class3D wrote no map"
 [ "$(grep -c @ "$job/run_it002_data.star")" -eq 100 ] || complain "Class3D lost images"
-relion_reconstruct --i "${ours}particles.star" --o again.mrc --ctf >log 2>&1 || complain "relion_reconstruct: $(cat log)"
-"$map_correlation" "${ours}modes.nmd" again.mrc 0.8 || complain "relion_reconstruct shows another molecule"
+relion_reconstruct --i particles.star --o before.mrc --ctf >log 2>&1
+relion_reconstruct --i "${ours}particles.star" --o after.mrc --ctf >log 2>&1 || complain "relion_reconstruct: $(cat log)"
+cmp -i 1024 before.mrc after.mrc || complain "our particles give another reconstruction than those they came from"
 "$map_correlation" "${ours}modes.nmd" "${ours}map.mrc" 0.8 || complain "our map shows another molecule"
 
 # --- A reference and a mask, from RELION's fields.

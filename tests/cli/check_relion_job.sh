@@ -54,7 +54,7 @@ expect 2 "^cryosip-relion-job: error: unrecognised option '--step'" --step 3
 expect 2 '^cryosip-relion-job: error: --modes: its value is missing' --in_parts p.star --modes --steps 5
 expect 2 "--in_parts' is required" --model model.pdb
 expect 2 '--modes has no meaning for modes.nmd' --in_parts particles.star --model modes.nmd --modes 2
-expect 2 "^cryosip-init-particles: error: 0 conformations, expected at least 1" --in_parts particles.star --model modes.nmd --conformations 0
+expect 2 '--conformations: 0 found, expected 1 to' --in_parts particles.star --model modes.nmd --conformations 0
 expect 2 '--representatives: 11 found, expected 1 to 10' --in_parts particles.star --model modes.nmd \
   --conformations 10 --representatives 11
 expect 2 '--in_mask has no meaning' --in_parts particles.star --model modes.nmd --in_mask mask.mrc
@@ -137,11 +137,12 @@ grep -q '^_rlnParticleFigureOfMerit' job/particles.star || complain "no column t
   succeeds job $inputs --representatives 3 --steps 5 --in_3dref reference.mrc
   grep -q 'Correlation of the model with reference.mrc: 0\.[6-9]' out || complain "correlation: $(grep Corr out)"
   if grep warning err; then complain "a warning of a model in its place"; fi
-  awk '/^ATOM/ { $0 = substr($0, 1, 30) sprintf("%8.3f", substr($0, 31, 8) + 30) substr($0, 39) } { print }' \
-    model.pdb >moved.pdb
-  succeeds moved --in_parts particles.star --model moved.pdb --modes 1 --conformations 10 --steps 1 --in_3dref reference.mrc
+  # Turned by 90 degrees: x becomes y, y -x.
+  awk '/^ATOM/ { $0 = substr($0, 1, 30) sprintf("%8.3f%8.3f", -substr($0, 39, 8), substr($0, 31, 8)) substr($0, 47) }
+    { print }' model.pdb >turned.pdb
+  succeeds turned --in_parts particles.star --model turned.pdb --modes 1 --conformations 10 --steps 1 --in_3dref reference.mrc
   grep -q '^cryosip-relion-job: warning: the model does not seem to lie in reference.mrc' err ||
-    complain "a model elsewhere: $(grep Corr out)"
+    complain "a model turned: $(grep Corr out)"
   cryosip-simulate --quiet --model modes.nmd --mixture mixture.star --count 20 --box 40 --angpix 4.5 -o wide
   expect 3 'reference.mrc: edge of 32 voxels of 4.5 A found, expected a cube of 40 voxels' \
     --in_parts wide.star --model modes.nmd --in_3dref reference.mrc
