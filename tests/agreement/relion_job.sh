@@ -56,7 +56,7 @@ flowing() {
   run &
   pipeliner=$!
   tries=0
-  until grep -q '^   flowing' "$job/run.out" || [ "$tries" -ge 500 ]; do sleep 0.02; tries=$((tries + 1)); done
+  until grep -q '^   flowing' "$job/run.out" || [ "$tries" -ge 3000 ]; do sleep 0.02; tries=$((tries + 1)); done
   sleep 0.1
   worker=$(cat "$job/cryosip_unfinished")
 }

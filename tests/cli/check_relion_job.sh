@@ -31,7 +31,7 @@ flowing() {
   cryosip-relion-job --o job/ $short --steps 200 --j 1 >out 2>err &
   worker=$!
   tries=0
-  until grep -q '^   flowing' out || [ "$tries" -ge 500 ]; do sleep 0.02; tries=$((tries + 1)); done
+  until grep -q '^   flowing' out || [ "$tries" -ge 3000 ]; do sleep 0.02; tries=$((tries + 1)); done
   sleep 0.1
 }
 # ended STATUS MARKER
