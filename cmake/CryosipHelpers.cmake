@@ -33,10 +33,11 @@ function(cryosip_add_library name)
     POSITION_INDEPENDENT_CODE ON)
 endfunction()
 
-# cryosip_add_tool(<name>): one source tools/<name>.cpp, one executable, one generated man page.
-# Target cryosip_tools builds the executables alone.
+# cryosip_add_tool(<name> [<source>...]): <name>.cpp and what else it needs, one executable beside the
+# others, one generated man page.  Target cryosip_tools builds the executables alone.
 function(cryosip_add_tool name)
-  add_executable(${name} ${name}.cpp)
+  add_executable(${name} ${name}.cpp ${ARGN})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tools")
   target_link_libraries(${name} PRIVATE cryosip_cli cryosip::cryosip cryosip_build_flags)
   set(page "${PROJECT_BINARY_DIR}/man/${name}.1")
   add_custom_command(OUTPUT "${page}"
