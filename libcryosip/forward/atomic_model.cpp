@@ -177,8 +177,7 @@ class AtomicSimulator final : public PixelSimulator {
 }  // namespace
 
 double AtomicModel::finest_detail_angstrom(const ImagingOptions& options) const {
-  constexpr double kFinestAngstrom = 6;
-  return std::max(kFinestAngstrom, fading_detail_angstrom(scattering(options.scattering)));
+  return std::max(kFinestDetailAngstrom, fading_detail_angstrom(scattering(options.scattering)));
 }
 
 std::unique_ptr<ImageModel> AtomicModel::image_model(const ImageGrid& grid,
