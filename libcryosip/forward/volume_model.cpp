@@ -233,7 +233,8 @@ struct Term {
   double factor = 1;
 };
 
-std::vector<Term> read_terms(const formats::StarTable& table, const std::filesystem::path& folder) {
+std::vector<Term> read_terms(const formats::StarTable& table, const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   const std::size_t name = table.column("sipVolumeName");
   const std::size_t component = table.column("sipComponent");
   const auto factor = table.find("sipFactor");
@@ -257,8 +258,8 @@ std::vector<Term> read_terms(const formats::StarTable& table, const std::filesys
   const auto missing = std::find(is_given.begin(), is_given.end(), false);
   if (is_given.empty() || missing != is_given.end()) {
     throw Error(ErrorKind::Input,
-                (table.rows() > 0 ? table.where(0) : "block '" + table.name() + "'") +
-                    ": no volume for component " + std::to_string(missing - is_given.begin()) +
+                path + ": block 'sip_volume_model' has no volume for component " +
+                    std::to_string(missing - is_given.begin()) +
                     ", expected the mean (0) and components from 1 on without a gap");
   }
   return terms;
@@ -288,7 +289,7 @@ void check_map(const formats::Volume& map, const std::string& path) {
 Volumes read_volume_model(const std::string& path) {
   const formats::StarFile file = formats::read_star(path);
   const formats::StarTable& table = file.table("sip_volume_model");
-  const std::vector<Term> terms = read_terms(table, std::filesystem::path(path).parent_path());
+  const std::vector<Term> terms = read_terms(table, path);
   Eigen::Index components = 0;
   for (const Term& term : terms) {
     components = std::max(components, term.component);
@@ -310,9 +311,9 @@ Volumes read_volume_model(const std::string& path) {
                                     kSame * volumes.voxel_size_angstrom) {
       throw Error(ErrorKind::Input,
                   table.where(term.row) + ": " + term.path + " has " + std::to_string(edge) +
-                      " voxels of " + formats::format_number(map.pixel_size_angstrom) +
+                      " voxels of " + std::to_string(map.pixel_size_angstrom) +
                       " angstrom along an edge, the first map " + std::to_string(volumes.edge) +
-                      " of " + formats::format_number(volumes.voxel_size_angstrom));
+                      " of " + std::to_string(volumes.voxel_size_angstrom));
     }
     volumes.values.col(term.component) +=
         static_cast<float>(term.factor) *

@@ -1,7 +1,6 @@
 #include "libcryosip/forward/volume_spectra.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
 
@@ -21,10 +20,16 @@ constexpr double kBeta = 2.30 * kTaps;
 // A frequency at the limit must not fall beyond it.
 constexpr double kRounding = 1 + 1e-9;
 
-// Distance in frequencies of the padded box, at most kHalfWidth.
-double kernel(double distance) {
-  const double z = distance / kHalfWidth;
-  return std::exp(kBeta * (std::sqrt(std::max(0.0, 1 - z * z)) - 1));
+// Two volumes' complex values: a register's worth.
+using Lanes = Eigen::Array<float, 4, 1>;
+
+// The kernel at the kTaps frequencies around one that lies `fraction` behind the middle one, and
+// two more for a full register.
+using Taps = Eigen::Array<float, kTaps + 2, 1>;
+Taps kernel(double fraction) {
+  const auto first = static_cast<float>(1 - kTaps / 2 - fraction);
+  const Taps z = (Taps::LinSpaced(0, kTaps + 1) + first) / static_cast<float>(kHalfWidth);
+  return (static_cast<float>(kBeta) * ((1 - z.square()).max(0.0F).sqrt() - 1)).exp();
 }
 
 // The kernel's Fourier transform at a voxel: its integral against cos(2 pi u voxel / padded edge).
@@ -51,7 +56,8 @@ using Line = std::vector<std::complex<double>>;
 }  // namespace
 
 VolumeSpectra::VolumeSpectra(const Volumes& volumes, double highest)
-    : padded_edge_angstrom_(kPadding * volumes.edge_angstrom()),
+    : count_(volumes.values.cols()),
+      padded_edge_angstrom_(kPadding * volumes.edge_angstrom()),
       highest_(std::min(highest, 1 / (2 * volumes.voxel_size_angstrom))) {
   const int edge = volumes.edge;
   const Eigen::Index section = Eigen::Index{edge} * edge;
@@ -85,10 +91,10 @@ VolumeSpectra::VolumeSpectra(const Volumes& volumes, double highest)
     }
   };
 
-  spectra_.resize(volumes.values.cols(), row_ * column * column);
+  spectra_ = Eigen::MatrixXf::Zero(4 * ((count_ + 1) / 2), row_ * column * column);
   Eigen::VectorXcf by_x(row_ * section);                       // [z][y][kx]
   Eigen::VectorXcf by_xy(row_ * column * Eigen::Index{edge});  // [z][ky][kx]
-  for (Eigen::Index v = 0; v < count(); ++v) {
+  for (Eigen::Index v = 0; v < count_; ++v) {
     const auto values = volumes.values.col(v);
     parallel_for(static_cast<std::size_t>(edge), [&](std::size_t z) {
       Line line(static_cast<std::size_t>(padded));
@@ -119,7 +125,8 @@ VolumeSpectra::VolumeSpectra(const Volumes& volumes, double highest)
             -reach_,
             [&](int z) { return by_xy((z * column + at) * row_ + kx); },
             [&](int k, std::complex<float> value) {
-              spectra_(v, (k * column + at) * row_ + kx) = value;
+              spectra_.col((k * column + at) * row_ + kx).segment<2>(2 * v) << value.real(),
+                  value.imag();
             });
       }
     });
@@ -128,35 +135,38 @@ VolumeSpectra::VolumeSpectra(const Volumes& volumes, double highest)
 
 void VolumeSpectra::read(const Eigen::Vector3d& frequency,
                          Eigen::Ref<Eigen::VectorXcf> values) const {
-  values.setZero();
   if (frequency.norm() > highest_ * kRounding) {
+    values.setZero();
     return;
   }
   // A real volume's spectrum at -q is the conjugate of that at q: half of them are kept.
   const bool is_mirrored = frequency.x() < 0;
-  const Eigen::Vector3d at = (is_mirrored ? -frequency : frequency) * padded_edge_angstrom_;
-  std::array<int, 3> first{};
-  std::array<std::array<float, kTaps>, 3> weight{};
-  for (std::size_t axis = 0; axis < 3; ++axis) {
-    const double centre = at(static_cast<Eigen::Index>(axis));
-    first[axis] = static_cast<int>(std::floor(centre)) - kTaps / 2 + 1;
-    for (std::size_t tap = 0; tap < kTaps; ++tap) {
-      weight[axis][tap] =
-          static_cast<float>(kernel(first[axis] + static_cast<double>(tap) - centre));
-    }
-  }
-  for (int z = 0; z < kTaps; ++z) {
-    for (int y = 0; y < kTaps; ++y) {
-      const float outer =
-          weight[2][static_cast<std::size_t>(z)] * weight[1][static_cast<std::size_t>(y)];
-      const Eigen::Index row = place(first[0], first[1] + y, first[2] + z);
-      for (int x = 0; x < kTaps; ++x) {
-        values += outer * weight[0][static_cast<std::size_t>(x)] * spectra_.col(row + x);
+  const Eigen::Array3d at =
+      (is_mirrored ? -padded_edge_angstrom_ : padded_edge_angstrom_) * frequency.array();
+  const Eigen::Array3d below = at.floor();
+  const Eigen::Array3i first = below.cast<int>() - (kTaps / 2 - 1);
+  const Taps by_x = kernel(at.x() - below.x());
+  const Taps by_y = kernel(at.y() - below.y());
+  const Taps by_z = kernel(at.z() - below.z());
+  const Eigen::Index stride = spectra_.rows();
+  const float sign = is_mirrored ? -1 : 1;
+  for (Eigen::Index pair = 0; 2 * pair < count_; ++pair) {
+    Lanes sum = Lanes::Zero();
+    for (int z = 0; z < kTaps; ++z) {
+      for (int y = 0; y < kTaps; ++y) {
+        const float* from =
+            spectra_.data() + place(first.x(), first.y() + y, first.z() + z) * stride + 4 * pair;
+        Lanes row = Lanes::Zero();
+        for (int x = 0; x < kTaps; ++x, from += stride) {
+          row += by_x(x) * Eigen::Map<const Lanes>(from);
+        }
+        sum += by_z(z) * by_y(y) * row;
       }
     }
-  }
-  if (is_mirrored) {
-    values = values.conjugate().eval();
+    values(2 * pair) = {sum(0), sign * sum(1)};
+    if (2 * pair + 1 < count_) {
+      values(2 * pair + 1) = {sum(2), sign * sum(3)};
+    }
   }
 }
 

@@ -25,10 +25,10 @@ struct Volumes {
 /// A volume is padded to twice its edge, divided by the transform of an interpolation kernel, and
 /// transformed; what lies between its frequencies is a sum over kTaps^3 of them, weighted by the
 /// kernel exp(beta (sqrt(1 - z^2) - 1)) of each axis (the "exponential of semicircle" of Barnett,
-/// Magland and af Klinteberg, SIAM J. Sci. Comput. 41 (2019) C479).  The error is below 1e-5 of the
-/// largest value for whatever the box holds.  Only frequencies that can be asked for are kept:
-/// memory 8 bytes * volumes * 4 (2 R + kTaps)^3 / 8 for a radius of R cycles a box, at once four
-/// times that of one volume.
+/// Magland and af Klinteberg, SIAM J. Sci. Comput. 41 (2019) C479).  The error is below 5e-5 of the
+/// values' norm, even for noise that fills the box to its corners.  Only frequencies that can be
+/// asked for are kept: memory 8 bytes * volumes * 4 (2 R + kTaps)^3 / 8 for a radius of R cycles a
+/// box, at once four times that of one volume.
 class VolumeSpectra {
  public:
   static constexpr int kTaps = 6;
@@ -38,7 +38,7 @@ class VolumeSpectra {
   /// @throws Error(Usage) an odd edge, values of another count
   VolumeSpectra(const Volumes& volumes, double highest);
 
-  [[nodiscard]] Eigen::Index count() const { return spectra_.rows(); }
+  [[nodiscard]] Eigen::Index count() const { return count_; }
   /// @param frequency  (x, y, z) in 1/angstrom, object frame
   /// @param values     (count), overwritten; 0 beyond `highest` or the Nyquist sphere
   void read(const Eigen::Vector3d& frequency, Eigen::Ref<Eigen::VectorXcf> values) const;
@@ -48,11 +48,14 @@ class VolumeSpectra {
     return (Eigen::Index{z + reach_} * (2 * reach_ + 1) + y + reach_) * row_ + x + kTaps / 2;
   }
 
+  Eigen::Index count_;
   double padded_edge_angstrom_;
   double highest_;  // 1/angstrom
   int reach_;       // frequencies kept: -reach .. reach along y and z, in cycles a padded box
   int row_;         // and -kTaps/2 .. reach along x: the rest are complex conjugates
-  Eigen::MatrixXcf spectra_;  // (volumes, frequencies)
+  /// (2 volumes, frequencies): real and imaginary part of each volume, and of an empty one where
+  /// their number is odd.
+  Eigen::MatrixXf spectra_;
 };
 
 }  // namespace cryosip

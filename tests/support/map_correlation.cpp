@@ -1,12 +1,14 @@
-// map_correlation MODEL MAP.mrc LEAST: does a map show the model at rest?
+// map_correlation MODEL MAP.mrc LEAST: does a map show the model at rest, or another map?
 //
 // Prints the correlation, over the sphere inscribed in the box, of the map with the model's own
-// density (scattering.hpp, default options), and fails below LEAST.
+// density (scattering.hpp, default options), or with MODEL.mrc, and fails below LEAST.
 #include <cmath>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <numbers>
+#include <stdexcept>
+#include <string>
 
 #include "formats/mrc.hpp"
 #include "libcryosip/forward/atomic_model.hpp"
@@ -53,6 +55,19 @@ Eigen::MatrixXd density(const AtomicModel& model, Eigen::Index n, double spacing
   return values;
 }
 
+// Of a structure, or as it stands in a map of the same size.
+Eigen::MatrixXd expected(const std::string& name, Eigen::Index n, double spacing) {
+  if (!name.ends_with(".mrc")) {
+    const auto model = load_conformation_model(name);
+    return density(dynamic_cast<const AtomicModel&>(*model), n, spacing);
+  }
+  const formats::Volume map = formats::read_volume(name);
+  if (static_cast<Eigen::Index>(map.values.size()) != n * n * n) {
+    throw std::runtime_error(name + " has another size");
+  }
+  return Eigen::Map<const Eigen::MatrixXf>(map.values.data(), n, n * n).cast<double>();
+}
+
 double correlation(const Eigen::MatrixXd& model, const formats::Volume& map) {
   const auto n = model.rows();
   const double radius = static_cast<double>(n) / 2;
@@ -94,10 +109,8 @@ int main(int argc, char** argv) {
       return 2;
     }
     const formats::Volume map = formats::read_volume(argv[2]);
-    const auto model = load_conformation_model(argv[1]);
-    const auto& atomic = dynamic_cast<const AtomicModel&>(*model);
     const double value = correlation(
-        density(atomic, static_cast<Eigen::Index>(map.size[0]), map.pixel_size_angstrom), map);
+        expected(argv[1], static_cast<Eigen::Index>(map.size[0]), map.pixel_size_angstrom), map);
     std::cout << argv[2] << ": correlation with " << argv[1] << ": " << value << '\n';
     return value >= std::atof(argv[3]) ? 0 : 1;
   } catch (const std::exception& error) {
