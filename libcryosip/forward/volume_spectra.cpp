@@ -27,7 +27,8 @@ using Lanes = Eigen::Array<float, 4, 1>;
 // two more for a full register.
 using Taps = Eigen::Array<float, kTaps + 2, 1>;
 Taps kernel(double fraction) {
-  const auto first = static_cast<float>(1 - kTaps / 2 - fraction);
+  constexpr int kFirst = 1 - kTaps / 2;
+  const auto first = static_cast<float>(kFirst - fraction);
   const Taps z = (Taps::LinSpaced(0, kTaps + 1) + first) / static_cast<float>(kHalfWidth);
   return (static_cast<float>(kBeta) * ((1 - z.square()).max(0.0F).sqrt() - 1)).exp();
 }

@@ -26,9 +26,9 @@ struct Volumes {
 /// transformed; what lies between its frequencies is a sum over kTaps^3 of them, weighted by the
 /// kernel exp(beta (sqrt(1 - z^2) - 1)) of each axis (the "exponential of semicircle" of Barnett,
 /// Magland and af Klinteberg, SIAM J. Sci. Comput. 41 (2019) C479).  The error is below 5e-5 of the
-/// values' norm, even for noise that fills the box to its corners.  Only frequencies that can be
-/// asked for are kept: memory 8 bytes * volumes * 4 (2 R + kTaps)^3 / 8 for a radius of R cycles a
-/// box, at once four times that of one volume.
+/// values' norm, even for noise that fills the box to its corners.  Only
+/// frequencies that can be asked for are kept: 4 (4 R + 8)^3 bytes a volume where they reach R
+/// cycles a box, and less than that again for one volume while they are made.
 class VolumeSpectra {
  public:
   static constexpr int kTaps = 6;
