@@ -38,7 +38,7 @@ std::vector<cli::po::options_description> image_option_groups() {
   comparison.add_options()  //
       ("model",
        po::value<std::string>()->value_name("FILE"),
-       "by default the ensemble's own; else normal modes (NMD) or a built-in model")  //
+       cli::kOwnModelHelp)  //
       ("image-count",
        po::value<std::int64_t>()
            ->default_value(static_cast<std::int64_t>(defaults.image_count))

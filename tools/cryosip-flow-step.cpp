@@ -245,9 +245,7 @@ cli::Tool tool() {
        po::value<std::string>()->default_value("")->value_name("FILE"),
        "where the state goes every five minutes and when interrupted; by default OUTPUT.checkpoint "
        "(cryosip-flow-step.checkpoint beside standard output), removed when all is done")  //
-      ("model",
-       po::value<std::string>()->value_name("FILE"),
-       "by default the ensemble's own; else normal modes (NMD) or a built-in model");
+      ("model", po::value<std::string>()->value_name("FILE"), cli::kOwnModelHelp);
   po::options_description objective("Objective");
   objective.add_options()  //
       ("objective",

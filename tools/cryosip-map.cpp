@@ -135,9 +135,7 @@ cli::Tool tool() {
       ("log",
        po::value<std::string>()->value_name("FILE"),
        "STAR file with a row for each iteration")  //
-      ("model",
-       po::value<std::string>()->value_name("FILE"),
-       "by default the ensemble's own; else normal modes (NMD) or a built-in model");
+      ("model", po::value<std::string>()->value_name("FILE"), cli::kOwnModelHelp);
   po::options_description objective("Objective");
   objective.add_options()  //
       ("nuisances",

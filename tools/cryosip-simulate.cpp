@@ -29,7 +29,7 @@ ConformationLaw conformation_law(const cli::Invocation& invocation) {
   return read_mixture(read_file(invocation.text("mixture")));
 }
 
-// The built-in models say themselves how they are imaged, where the command line does not.
+// Models say themselves how they are imaged, where they know and the command line does not.
 void ask_model(const ConformationModel& model,
                const cli::Invocation& invocation,
                SimulationOptions& options) {
@@ -146,10 +146,10 @@ cli::Tool tool() {
        "how many images")  //
       ("box",
        po::value<int>()->default_value(defaults.grid.box)->value_name("D"),
-       "pixels along an edge, even; built-in models have their own")  //
+       "pixels along an edge, even; built-in models and volumes have their own")  //
       ("angpix",
        po::value<double>()->default_value(defaults.grid.pixel_size_angstrom)->value_name("A"),
-       "pixel size in angstrom")  //
+       "pixel size in angstrom; the same")  //
       ("poses",
        po::value<std::string>()->default_value("uniform")->value_name("WORD"),
        "uniform, fixed (all from the same side, centred), or a particle STAR file whose poses and "

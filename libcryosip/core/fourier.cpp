@@ -16,6 +16,9 @@ std::mutex& planner_mutex() {
   return mutex;
 }
 
+// The caller's arrays may be aligned in any way.
+constexpr unsigned kPlanning = FFTW_ESTIMATE | FFTW_UNALIGNED;
+
 fftw_complex* as_fftw(std::complex<double>* values) {
   return reinterpret_cast<fftw_complex*>(values);
 }
@@ -34,11 +37,9 @@ ImageTransform::ImageTransform(int n) : n_(n) {
   plans_ = std::make_unique<Plans>();
   std::vector<double> image(pixels());
   std::vector<std::complex<double>> spectrum(spectrum_size());
-  // The caller's arrays may be aligned in any way.
-  constexpr unsigned kFlags = FFTW_ESTIMATE | FFTW_UNALIGNED;
   const std::lock_guard<std::mutex> lock(planner_mutex());
-  plans_->forward = fftw_plan_dft_r2c_2d(n, n, image.data(), as_fftw(spectrum.data()), kFlags);
-  plans_->inverse = fftw_plan_dft_c2r_2d(n, n, as_fftw(spectrum.data()), image.data(), kFlags);
+  plans_->forward = fftw_plan_dft_r2c_2d(n, n, image.data(), as_fftw(spectrum.data()), kPlanning);
+  plans_->inverse = fftw_plan_dft_c2r_2d(n, n, as_fftw(spectrum.data()), image.data(), kPlanning);
 }
 
 ImageTransform::~ImageTransform() {
@@ -77,6 +78,33 @@ void ImageTransform::inverse(std::span<const std::complex<double>> spectrum,
   for (double& value : image) {
     value *= scale;
   }
+}
+
+struct LineTransform::Plan {
+  fftw_plan forward = nullptr;
+};
+
+LineTransform::LineTransform(int n) : n_(n) {
+  if (n < 1) {
+    throw Error(ErrorKind::Usage, "Fourier transform: the line must have at least one value");
+  }
+  plan_ = std::make_unique<Plan>();
+  std::vector<std::complex<double>> line(static_cast<std::size_t>(n));
+  const std::lock_guard<std::mutex> lock(planner_mutex());
+  plan_->forward =
+      fftw_plan_dft_1d(n, as_fftw(line.data()), as_fftw(line.data()), FFTW_FORWARD, kPlanning);
+}
+
+LineTransform::~LineTransform() {
+  const std::lock_guard<std::mutex> lock(planner_mutex());
+  fftw_destroy_plan(plan_->forward);
+}
+
+void LineTransform::forward(std::span<std::complex<double>> line) const {
+  if (line.size() != static_cast<std::size_t>(n_)) {
+    throw Error(ErrorKind::Usage, "Fourier transform: array of the wrong size");
+  }
+  fftw_execute_dft(plan_->forward, as_fftw(line.data()), as_fftw(line.data()));
 }
 
 }  // namespace cryosip

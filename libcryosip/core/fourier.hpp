@@ -1,4 +1,4 @@
-// Fourier transforms of square images: the one owner of FFTW plans.
+// Fourier transforms of square images and of lines: the one owner of FFTW plans.
 #pragma once
 
 #include <complex>
@@ -33,6 +33,25 @@ class ImageTransform {
   struct Plans;
   int n_;
   std::unique_ptr<Plans> plans_;
+};
+
+/// Complex transform of a line of n values, in double precision.
+class LineTransform {
+ public:
+  /// @throws Error(Usage) n < 1
+  explicit LineTransform(int n);
+  LineTransform(const LineTransform&) = delete;
+  LineTransform& operator=(const LineTransform&) = delete;
+  ~LineTransform();
+
+  [[nodiscard]] int length() const noexcept { return n_; }
+  /// In place: line(k) <- sum_j line(j) exp(-2 pi i j k / n).  Thread-safe.
+  void forward(std::span<std::complex<double>> line) const;
+
+ private:
+  struct Plan;
+  int n_;
+  std::unique_ptr<Plan> plan_;
 };
 
 }  // namespace cryosip

@@ -114,31 +114,24 @@ class AtomicImages final : public DrawnAtoms<ImageModel, FourierRenderer<float>>
   using DrawnAtoms::DrawnAtoms;
 
   [[nodiscard]] const ImageBasis& basis() const override { return disc(); }
-  [[nodiscard]] Eigen::Index compared() const override { return disc().size() - 2; }
+  [[nodiscard]] Eigen::Index compared() const override { return disc().compared(); }
   void draw(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
             const Pose& pose,
             Workspace& workspace,
             Eigen::Ref<Eigen::VectorXf> image) const override {
     DrawnAtoms::draw(coordinates, pose, workspace, image);
-    image(0) = 0;
-    image(disc().frequencies()) = 0;
+    disc().clear_mean(image);
   }
   [[nodiscard]] Eigen::VectorXd pull_back(
       Workspace& workspace, const Eigen::Ref<const Eigen::VectorXf>& adjoint) const override {
     // The mean is no part of the image.
     Eigen::VectorXf& without_mean = static_cast<Scratch&>(workspace).adjoint;
     without_mean = adjoint;
-    without_mean(0) = 0;
-    without_mean(disc().frequencies()) = 0;
+    disc().clear_mean(without_mean);
     return DrawnAtoms::pull_back(workspace, without_mean);
   }
   [[nodiscard]] Eigen::VectorXf transfer(const std::optional<Ctf>& ctf) const override {
-    Eigen::VectorXf half = ctf ? Eigen::VectorXf(disc().transfer(*ctf).cast<float>())
-                               : Eigen::VectorXf(Eigen::VectorXf::Ones(disc().frequencies()));
-    half(0) = 0;
-    Eigen::VectorXf twice(disc().size());
-    twice << half, half;
-    return twice;
+    return disc().compared_transfer(ctf);
   }
 
  private:
@@ -185,8 +178,7 @@ class AtomicSimulator final : public PixelSimulator {
 }  // namespace
 
 double AtomicModel::finest_detail_angstrom(const ImagingOptions& options) const {
-  constexpr double kFinestAngstrom = 6;
-  return std::max(kFinestAngstrom, fading_detail_angstrom(scattering(options.scattering)));
+  return std::max(kFinestDetailAngstrom, fading_detail_angstrom(scattering(options.scattering)));
 }
 
 std::unique_ptr<ImageModel> AtomicModel::image_model(const ImageGrid& grid,

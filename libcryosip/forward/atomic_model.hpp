@@ -30,7 +30,7 @@ class AtomicModel : public ConformationModel {
       const Eigen::Ref<const Eigen::VectorXd>& coordinates,
       const Eigen::Matrix3Xd& position_gradient) const = 0;
 
-  /// Where the atoms' Gaussians have fallen to 2 %, but not finer than 6 angstrom.
+  /// Where the atoms' Gaussians have fallen to 2 %, but not finer than kFinestDetailAngstrom.
   [[nodiscard]] double finest_detail_angstrom(const ImagingOptions& options) const override;
   /// In a FourierDisc.  PixelModel::Point is drawn as Bandlimited: the two are the same where
   /// nothing aliases.

@@ -4,6 +4,7 @@
 #include "formats/pdb.hpp"
 #include "libcryosip/forward/atomic_model.hpp"
 #include "libcryosip/forward/identity_model.hpp"
+#include "libcryosip/forward/volume_model.hpp"
 
 namespace cryosip {
 
@@ -35,6 +36,9 @@ std::unique_ptr<ConformationModel> load_conformation_model(const std::string& na
   }
   if (name.ends_with(".nmd")) {
     return std::make_unique<NormalModeModel>(formats::read_nmd(name));
+  }
+  if (name.ends_with(".star")) {
+    return std::make_unique<VolumeModel>(read_volume_model(name));
   }
   return std::make_unique<RigidModel>(select_atoms(formats::read_atomic_model(name), "all"));
 }

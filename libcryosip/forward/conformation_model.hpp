@@ -14,6 +14,9 @@
 
 namespace cryosip {
 
+/// Finest detail compared where nothing else is asked for.
+inline constexpr double kFinestDetailAngstrom = 6;
+
 /// theta in R^K -> something that can be seen.  Thread-safe once made.
 class ConformationModel {
  public:
@@ -27,7 +30,7 @@ class ConformationModel {
   /// Whether it is seen from several sides through a microscope.  Otherwise its images know
   /// neither poses (all are the identity) nor a CTF.
   [[nodiscard]] virtual bool has_views() const { return true; }
-  /// The grid that its images have by definition, or nothing.
+  /// The grid that its images have by definition or where no other is asked for, or nothing.
   [[nodiscard]] virtual std::optional<ImageGrid> own_grid() const { return std::nullopt; }
 
   /// Finest detail in its images worth comparing, in angstrom.
@@ -46,7 +49,8 @@ class ConformationModel {
       double resolution_angstrom,
       double radius_angstrom,
       const ImagingOptions& options) const;
-  /// Largest distance from the origin of an atom's centre in any of these conformations.
+  /// Largest distance from the origin of an atom's centre, or of anything else that is seen, in any
+  /// of these conformations.
   /// @param coordinates  (K, conformations), at least one
   /// @throws Error(Usage) a model without views
   [[nodiscard]] virtual double radius_angstrom(const Eigen::MatrixXd& coordinates) const;
@@ -73,9 +77,9 @@ class ConformationModel {
       const ImageGrid& grid, const ImagingOptions& options) const = 0;
 };
 
-/// Loads what --model names: NAME.nmd (NormalModeModel), a PDB or mmCIF file (RigidModel of all
-/// atoms), or a built-in model: `identity` (IdentityModel), `nanocluster` (NanoclusterModel).
-/// A structure is moved so that the mean position of its atoms is the origin.
+/// Loads what --model names: NAME.nmd (NormalModeModel), NAME.star (VolumeModel), a PDB or mmCIF
+/// file (RigidModel of all atoms), or a built-in model: `identity` (IdentityModel), `nanocluster`
+/// (NanoclusterModel). A structure is moved so that the mean position of its atoms is the origin.
 /// @throws Error(Input) as the readers of formats/
 std::unique_ptr<ConformationModel> load_conformation_model(const std::string& name);
 

@@ -187,6 +187,16 @@ Eigen::VectorXd FourierDisc::transfer(const Ctf& ctf) const {
   return values;
 }
 
+Eigen::VectorXf FourierDisc::compared_transfer(const std::optional<Ctf>& ctf) const {
+  Eigen::VectorXf factors = Eigen::VectorXf::Ones(size());
+  if (ctf) {
+    const Eigen::VectorXf half = transfer(*ctf).cast<float>();
+    factors << half, half;
+  }
+  clear_mean(factors);
+  return factors;
+}
+
 Eigen::VectorXd FourierDisc::apply_ctf(const Ctf& ctf, const Eigen::VectorXd& coefficients) const {
   require_size(coefficients.size(), size(), "coefficient vector");
   const Eigen::VectorXd values = transfer(ctf);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -122,6 +123,15 @@ class FourierDisc final : public ImageBasis {
   }
   /// The CTF at every frequency: (frequencies).
   [[nodiscard]] Eigen::VectorXd transfer(const Ctf& ctf) const;
+
+  /// Coefficients of an image but for its mean, which is the background's: what is compared.
+  [[nodiscard]] Eigen::Index compared() const { return size() - 2; }
+  /// The factor of every coefficient (size): the CTF, or 1 where there is none; the mean's is 0.
+  [[nodiscard]] Eigen::VectorXf compared_transfer(const std::optional<Ctf>& ctf) const;
+  void clear_mean(Eigen::Ref<Eigen::VectorXf> coefficients) const {
+    coefficients(0) = 0;
+    coefficients(frequencies()) = 0;
+  }
 
  private:
   ImageGrid grid_;

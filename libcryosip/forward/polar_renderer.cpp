@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <utility>
 
 #include "libcryosip/core/units.hpp"
@@ -71,8 +70,7 @@ struct PolarRenderer<Scalar>::Scratch final : Workspace {
   Matrix imaginary;
   Matrix segment_real;  // one segment's
   Matrix segment_imaginary;
-  Matrix even;  // (rings, 2 even m)
-  Matrix odd;
+  typename PolarRays<Scalar>::Workspace analysis;
   Eigen::Array<Scalar, kLanes<Scalar>, Eigen::Dynamic> real_sums;  // (lanes, rings)
   Eigen::Array<Scalar, kLanes<Scalar>, Eigen::Dynamic> imaginary_sums;
 };
@@ -81,34 +79,10 @@ template <typename Scalar>
 PolarRenderer<Scalar>::PolarRenderer(std::shared_ptr<const PolarBasis> basis,
                                      const Scattering& scattering,
                                      PixelModel pixel)
-    : basis_(std::move(basis)) {
-  const PolarLayout& layout = basis_->layout();
+    : basis_(std::move(basis)), rays_(basis_->layout()) {
   const ImageGrid& grid = basis_->grid();
   const double edge = grid.edge_angstrom();
-  const int orders = layout.angular_frequencies();
-  const int rings = layout.rings();
-  constexpr int kSpareRays = 7;
-  const int rays = orders + kSpareRays;
-  const auto direction = [rays](int ray) { return kPi * ray / rays; };
-
-  rays_.resize(rays, 2);
-  even_analysis_.resize(rays, 2 * ((orders + 1) / 2));
-  odd_analysis_.resize(rays, 2 * (orders / 2));
-  for (int ray = 0; ray < rays; ++ray) {
-    rays_(ray, 0) = static_cast<Scalar>(std::cos(direction(ray)));
-    rays_(ray, 1) = static_cast<Scalar>(std::sin(direction(ray)));
-    for (int m = 0; m < orders; ++m) {
-      // The mean over all rays of F exp(-i m phi), with F(phi + pi) = conj F(phi).
-      const double scale = (m == 0 ? 1 : std::numbers::sqrt2) / rays;
-      const double c = scale * std::cos(m * direction(ray));
-      const double s = scale * std::sin(m * direction(ray));
-      Matrix& analysis = m % 2 == 0 ? even_analysis_ : odd_analysis_;
-      const Eigen::Index column = 2 * Eigen::Index{m / 2};
-      analysis(ray, column) = static_cast<Scalar>(m % 2 == 0 ? c : s);
-      analysis(ray, column + 1) = static_cast<Scalar>(m % 2 == 0 ? -s : c);
-    }
-  }
-
+  const int rings = basis_->rings();
   for (const Scattering::TypeMembers& members : scattering.members_of_types()) {
     Segment segment;
     segment.first_atom = static_cast<Eigen::Index>(order_.size());
@@ -116,18 +90,19 @@ PolarRenderer<Scalar>::PolarRenderer(std::shared_ptr<const PolarBasis> basis,
     segment.first_slot = slots();
     segment.slots = (segment.atoms + kBlock<Scalar> - 1) / kBlock<Scalar> * kBlock<Scalar>;
     order_.insert(order_.end(), members.atoms.begin(), members.atoms.end());
-    segment.envelope.resize(rings, rays);
+    segment.envelope.resize(rings, rays_.count());
     for (int ring = 1; ring <= rings; ++ring) {
       // A sum over pixels is the integral over the area in units of a pixel's.
       const double amplitude = form_factor(scattering.types[members.type], ring / edge) *
                                std::sqrt(basis_->ring_weights()(ring - 1)) /
                                (grid.box * grid.pixel_size_angstrom * grid.pixel_size_angstrom);
-      for (int ray = 0; ray < rays; ++ray) {
+      for (Eigen::Index ray = 0; ray < rays_.count(); ++ray) {
         const double cycles_a_pixel = static_cast<double>(ring) / grid.box;
-        segment.envelope(ring - 1, ray) = static_cast<Scalar>(
-            amplitude * pixel_transfer(pixel,
-                                       cycles_a_pixel * std::cos(direction(ray)),
-                                       cycles_a_pixel * std::sin(direction(ray))));
+        const double angle = rays_.angle_radian(ray);
+        segment.envelope(ring - 1, ray) =
+            static_cast<Scalar>(amplitude * pixel_transfer(pixel,
+                                                           cycles_a_pixel * std::cos(angle),
+                                                           cycles_a_pixel * std::sin(angle)));
       }
     }
     segments_.push_back(std::move(segment));
@@ -158,10 +133,8 @@ auto PolarRenderer<Scalar>::workspace() const -> std::unique_ptr<Workspace> {
   scratch->by_places.resize(slots(), 2);
   for (Matrix* matrix :
        {&scratch->real, &scratch->imaginary, &scratch->segment_real, &scratch->segment_imaginary}) {
-    matrix->resize(rings, rays_.rows());
+    matrix->resize(rings, rays_.count());
   }
-  scratch->even.resize(rings, even_analysis_.cols());
-  scratch->odd.resize(rings, odd_analysis_.cols());
   scratch->real_sums.resize(kLanes<Scalar>, rings);
   scratch->imaginary_sums.resize(kLanes<Scalar>, rings);
   return scratch;
@@ -173,14 +146,15 @@ void PolarRenderer<Scalar>::sum_waves(const Segment& segment, Scratch& scratch) 
   const Eigen::Index rings = basis_->rings();
   const Scalar* x = scratch.places.col(0).data();
   const Scalar* y = scratch.places.col(1).data();
-  for (Eigen::Index ray = 0; ray < rays_.rows(); ++ray) {
+  const Matrix& rays = rays_.directions();
+  for (Eigen::Index ray = 0; ray < rays.rows(); ++ray) {
     scratch.real_sums.setZero();
     scratch.imaginary_sums.setZero();
     for (Eigen::Index slot = segment.first_slot; slot < segment.first_slot + segment.slots;
          slot += kBlock<Scalar>) {
       Block<Scalar> step_real;
       Block<Scalar> step_imaginary;
-      wave_step(x + slot, y + slot, rays_(ray, 0), rays_(ray, 1), step_real, step_imaginary);
+      wave_step(x + slot, y + slot, rays(ray, 0), rays(ray, 1), step_real, step_imaginary);
       Block<Scalar> real;
       Block<Scalar> imaginary;
       for (int k = 0; k < kAtOnce; ++k) {
@@ -243,18 +217,7 @@ void PolarRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
     scratch.real += segment.envelope.cwiseProduct(scratch.segment_real);
     scratch.imaginary += segment.envelope.cwiseProduct(scratch.segment_imaginary);
   }
-  scratch.even.noalias() = scratch.real * even_analysis_;
-  scratch.odd.noalias() = scratch.imaginary * odd_analysis_;
-  const PolarLayout& layout = basis_->layout();
-  for (int m = 0; m < layout.angular_frequencies(); ++m) {
-    const Matrix& of_parity = m % 2 == 0 ? scratch.even : scratch.odd;
-    const Eigen::Index count = layout.count(m);
-    for (Eigen::Index part = 0; part < 2; ++part) {
-      image.segment(layout.offset(m) + part * count, count) =
-          of_parity.col(2 * Eigen::Index{m / 2} + part).tail(count);
-    }
-  }
-  image.segment(layout.offset(0) + layout.count(0), layout.count(0)).setZero();
+  rays_.analyse(scratch.real, scratch.imaginary, scratch.analysis, image);
 }
 
 template <typename Scalar>
@@ -263,6 +226,7 @@ void PolarRenderer<Scalar>::pull_back_waves(const Segment& segment, Scratch& scr
   const Eigen::Index rings = basis_->rings();
   const Scalar* x = scratch.places.col(0).data();
   const Scalar* y = scratch.places.col(1).data();
+  const Matrix& rays = rays_.directions();
   for (Eigen::Index slot = segment.first_slot; slot < segment.first_slot + segment.slots;
        slot += kBlock<Scalar>) {
     Block<Scalar> by_x;
@@ -271,10 +235,10 @@ void PolarRenderer<Scalar>::pull_back_waves(const Segment& segment, Scratch& scr
       by_x[k].setZero();
       by_y[k].setZero();
     }
-    for (Eigen::Index ray = 0; ray < rays_.rows(); ++ray) {
+    for (Eigen::Index ray = 0; ray < rays.rows(); ++ray) {
       Block<Scalar> step_real;
       Block<Scalar> step_imaginary;
-      wave_step(x + slot, y + slot, rays_(ray, 0), rays_(ray, 1), step_real, step_imaginary);
+      wave_step(x + slot, y + slot, rays(ray, 0), rays(ray, 1), step_real, step_imaginary);
       Block<Scalar> real = step_real;
       Block<Scalar> imaginary = step_imaginary;
       Block<Scalar> by_turns;
@@ -299,8 +263,8 @@ void PolarRenderer<Scalar>::pull_back_waves(const Segment& segment, Scratch& scr
         multiply(real, imaginary, step_real, step_imaginary);
       }
       for (std::size_t k = 0; k < kAtOnce; ++k) {
-        by_x[k] += by_turns[k] * rays_(ray, 0);
-        by_y[k] += by_turns[k] * rays_(ray, 1);
+        by_x[k] += by_turns[k] * rays(ray, 0);
+        by_y[k] += by_turns[k] * rays(ray, 1);
       }
     }
     for (int k = 0; k < kAtOnce; ++k) {
@@ -317,23 +281,12 @@ void PolarRenderer<Scalar>::pull_back(const Eigen::Ref<const Vector>& adjoint,
                                       Workspace& workspace,
                                       RenderGradient& gradient) const {
   auto& scratch = static_cast<Scratch&>(workspace);
-  const PolarLayout& layout = basis_->layout();
-  scratch.even.setZero();
-  scratch.odd.setZero();
-  for (int m = 0; m < layout.angular_frequencies(); ++m) {
-    Matrix& of_parity = m % 2 == 0 ? scratch.even : scratch.odd;
-    const Eigen::Index count = layout.count(m);
-    for (Eigen::Index part = 0; part < (m == 0 ? 1 : 2); ++part) {
-      of_parity.col(2 * Eigen::Index{m / 2} + part).tail(count) =
-          adjoint.segment(layout.offset(m) + part * count, count);
-    }
-  }
-  scratch.real.noalias() = scratch.even * even_analysis_.transpose();
-  scratch.imaginary.noalias() = scratch.odd * odd_analysis_.transpose();
+  rays_.spread(adjoint, scratch.analysis, scratch.real, scratch.imaginary);
   // The derivative of a wave by its turns brings down 2 pi times the ring's number.
   const double edge = basis_->grid().edge_angstrom();
-  const Vector rates = (Vector::LinSpaced(layout.rings(), 1, static_cast<Scalar>(layout.rings())) *
-                        static_cast<Scalar>(2 * kPi / edge));
+  const Vector rates =
+      (Vector::LinSpaced(basis_->rings(), 1, static_cast<Scalar>(basis_->rings())) *
+       static_cast<Scalar>(2 * kPi / edge));
   scratch.real = rates.asDiagonal() * scratch.real;
   scratch.imaginary = rates.asDiagonal() * scratch.imaginary;
   const auto atoms = static_cast<Eigen::Index>(order_.size());

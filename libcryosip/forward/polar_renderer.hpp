@@ -7,6 +7,7 @@
 #include <Eigen/Core>
 
 #include "libcryosip/forward/polar_basis.hpp"
+#include "libcryosip/forward/polar_rays.hpp"
 #include "libcryosip/forward/renderer.hpp"
 
 namespace cryosip {
@@ -14,9 +15,7 @@ namespace cryosip {
 /// Coefficients of the image that Renderer defines, without optics.  An atom at p is
 /// FF(r) exp(-2 pi i r p.u(phi)) on the ray phi: on rings at equal distances a geometric
 /// progression.  Half of the rays are enough, since images are real; the sum over them that makes
-/// angular frequencies is a small matrix product.  Rays: 2 angular_frequencies() + 14 over the full
-/// circle, so that what folds back into the highest angular frequency came from 14 above it, where
-/// an atom has less than 1e-9 of its energy.
+/// angular frequencies is a small matrix product (PolarRays).
 /// Cost: 6 flops an atom, ray and ring for render(), 10 for pull_back(), and a sine and cosine an
 /// atom and ray for either.
 /// Pixel models: Bandlimited, and Average as a factor (no aliasing).
@@ -71,11 +70,9 @@ class PolarRenderer {
   std::shared_ptr<const PolarBasis> basis_;
   std::vector<Eigen::Index> order_;  // our atom i is the caller's order_[i]
   std::vector<Segment> segments_;
-  Matrix rays_;           // (rays, 2): cosine and sine
-  Matrix even_analysis_;  // (rays, 2 even m): real parts of F -> real and imaginary parts
-  Matrix odd_analysis_;   // (rays, 2 odd m): imaginary parts of F -> the same
-  Matrix presence_;       // (slots, 1): 1 for an atom, 0 for a slot that fills a block
-  Matrix attenuation_;    // (slots, rings): exp(-B r^2 / 4), or empty without B-factors
+  PolarRays<Scalar> rays_;
+  Matrix presence_;     // (slots, 1): 1 for an atom, 0 for a slot that fills a block
+  Matrix attenuation_;  // (slots, rings): exp(-B r^2 / 4), or empty without B-factors
 };
 
 extern template class PolarRenderer<float>;

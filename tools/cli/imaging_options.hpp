@@ -12,8 +12,12 @@ namespace cryosip::cli {
 
 /// What --model takes, see load_conformation_model().
 inline constexpr const char* kModelHelp =
-    "normal modes (NMD), a rigid structure (PDB, mmCIF), or a built-in model: identity, "
-    "nanocluster";
+    "normal modes (NMD), a mean volume and its components (STAR), a rigid structure (PDB, mmCIF), "
+    "or a built-in model: identity, nanocluster";
+
+/// The same where an ensemble names one.
+inline constexpr const char* kOwnModelHelp =
+    "by default the ensemble's own; else normal modes (NMD), volumes (STAR) or a built-in model";
 
 /// --atoms, --residue-sigma, --b-factor, --no-b-factors, --pixel.
 po::options_description imaging_option_group();
