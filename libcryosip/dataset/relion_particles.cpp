@@ -49,26 +49,6 @@ class Quantity {
   std::optional<std::size_t> in_optics_;
 };
 
-const StarTable& particle_block(const StarFile& file) {
-  for (const char* name : {"particles", "images", ""}) {
-    const StarTable* const table = file.find(name);
-    if (table != nullptr && table->has("rlnImageName")) {
-      return *table;
-    }
-  }
-  for (const char* name : {"particles", "images", ""}) {
-    if (file.find(name) != nullptr) {
-      throw Error(ErrorKind::Input,
-                  file.source + ": block 'data_" + name +
-                      "' has no column 'rlnImageName', expected a list of particle images");
-    }
-  }
-  throw Error(ErrorKind::Input,
-              file.source +
-                  ": no block 'data_particles', 'data_images' or 'data_', expected a "
-                  "RELION particle file");
-}
-
 // Row of the optics table for every optics group number.
 std::map<std::int64_t, std::size_t> optics_rows(const StarTable& optics) {
   std::map<std::int64_t, std::size_t> rows;
@@ -134,6 +114,26 @@ double pixel_size_of_3_0(const StarTable& particles) {
 }
 
 }  // namespace
+
+const StarTable& particle_block(const StarFile& file) {
+  for (const char* name : {"particles", "images", ""}) {
+    const StarTable* const table = file.find(name);
+    if (table != nullptr && table->has("rlnImageName")) {
+      return *table;
+    }
+  }
+  for (const char* name : {"particles", "images", ""}) {
+    if (file.find(name) != nullptr) {
+      throw Error(ErrorKind::Input,
+                  file.source + ": block 'data_" + name +
+                      "' has no column 'rlnImageName', expected a list of particle images");
+    }
+  }
+  throw Error(ErrorKind::Input,
+              file.source +
+                  ": no block 'data_particles', 'data_images' or 'data_', expected a "
+                  "RELION particle file");
+}
 
 ParticleTable read_particles(const StarFile& file, double pixel_size_angstrom) {
   const StarTable& particles = particle_block(file);

@@ -37,6 +37,10 @@ struct ParticleTable {
   std::vector<std::string> warnings;  ///< what was assumed, one line each
 };
 
+/// The block that lists the images: `data_particles`, `data_images` or `data_`.
+/// @throws Error(Input) where none has rlnImageName
+const formats::StarTable& particle_block(const formats::StarFile& file);
+
 /// Reads `data_optics` with `data_particles` (3.1 form, in any order), or one block `data_`,
 /// `data_images` or `data_particles` without optics (3.0 form: pixel size from rlnMagnification and
 /// rlnDetectorPixelSize, origins in pixels).
