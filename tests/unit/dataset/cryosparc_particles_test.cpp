@@ -336,8 +336,7 @@ TEST(CryosparcParticles, TakeThePoseOfTheMostProbableClass) {
       const std::vector<double> pose = {
           0.1 * static_cast<double>(i + 1), static_cast<double>(k), 0.5};
       const std::vector<double> shift = {static_cast<double>(k), static_cast<double>(i)};
-      const std::string prefix =
-          "alignments_class_" + std::string(k == 2 ? "10" : std::to_string(k));
+      const std::string prefix = "alignments_class_" + std::to_string(k == 2 ? 10 : k);
       older.number(prefix + "/pose", i, pose);
       older.number(prefix + "/shift", i, shift);
       older.number(prefix + "/psize_A", i, {2});
