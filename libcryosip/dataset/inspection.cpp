@@ -51,7 +51,7 @@ StackFile open_stack(const std::string& name,
 std::string identity(const std::string& name, const std::string& resolved) {
   boost::system::error_code ignored;
   const fs::path path = fs::canonical(resolved, ignored);
-  return resolved.empty() || ignored ? "?" + fs::path(name).lexically_normal().string()
+  return resolved.empty() || ignored ? "?" + fs::absolute(name).lexically_normal().string()
                                      : path.string();
 }
 
