@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "formats/error.hpp"
 #include "formats/mrc.hpp"
 #include "formats/tiff.hpp"
 
@@ -24,6 +25,23 @@ std::unique_ptr<ImageFile> open_image_file(const std::string& path) {
     }
   }
   return std::make_unique<MrcFile>(path);
+}
+
+bool is_stack_name(std::string_view path) {
+  return path.ends_with(".mrcs") || path.ends_with(".mrc") || path.ends_with(".tif") ||
+         path.ends_with(".tiff");
+}
+
+std::unique_ptr<StackWriter> create_stack(const std::string& path, const StackShape& shape) {
+  if (!is_stack_name(path)) {
+    throw Error(ErrorKind::Usage,
+                path + ": expected a stack's name to end with .mrcs, .mrc, .tif or .tiff");
+  }
+  if (path.ends_with(".tif") || path.ends_with(".tiff")) {
+    return std::make_unique<TiffStackWriter>(path, shape);
+  }
+  return std::make_unique<MrcStackWriter>(
+      path, shape.width, shape.height, shape.pixel_size_angstrom);
 }
 
 }  // namespace cryosip::formats

@@ -53,7 +53,7 @@ std::string format_image_name(std::size_t index, std::string_view path) {
   constexpr std::size_t kDigits = 6;
   const std::string number = std::to_string(index + 1);
   return std::string(kDigits - std::min(kDigits, number.size()), '0') + number + '@' +
-         std::string(path);
+         std::string(path) + (path.ends_with(".mrc") ? ":mrcs" : "");
 }
 
 }  // namespace cryosip::formats

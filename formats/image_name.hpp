@@ -18,7 +18,8 @@ struct ImageName {
 /// @throws Error(Input) no number before '@', the number 0 (RELION silently takes image 1), no path
 ImageName parse_image_name(std::string_view text);
 
-/// As RELION writes it: six digits, counted from 1.
+/// As RELION takes it: six digits, counted from 1.  A stack called .mrc gets ":mrcs" behind it,
+/// without which RELION refuses it.
 /// @param index  0-based
 std::string format_image_name(std::size_t index, std::string_view path);
 

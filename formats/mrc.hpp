@@ -66,16 +66,15 @@ void write_volume(const std::string& path, const Volume& volume);
 /// Appends float32 images; the header, with real statistics, is written by commit().
 /// Header as RELION reads it: mode 2, little endian, mx = nx, cell = n * pixel size, ISPG 0, stamp
 /// 44 41 00 00.
-class MrcStackWriter {
+class MrcStackWriter final : public StackWriter {
  public:
   /// @throws Error(Output) when the file cannot be created
   MrcStackWriter(const std::string& path,
                  std::size_t width,
                  std::size_t height,
                  double pixel_size_angstrom);
-  /// @param image  height rows of width values  @throws Error(Usage) wrong size
-  void append(std::span<const float> image);
-  void commit();
+  void append(std::span<const float> image) override;
+  void commit() override;
 
  private:
   OutputFile file_;

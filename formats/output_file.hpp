@@ -20,6 +20,8 @@ class OutputFile {
 
   [[nodiscard]] std::ostream& stream() noexcept { return stream_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// What is written to until commit(), for those who write it themselves.
+  [[nodiscard]] const std::string& part_path() const noexcept { return part_path_; }
   /// Flushes, checks and renames.  @throws Error(Output) when anything could not be written
   void commit();
 

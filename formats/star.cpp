@@ -203,7 +203,10 @@ std::int64_t StarTable::integer(std::string_view label) const {
 
 std::string StarTable::where(std::size_t row) const {
   const std::string source = source_.empty() ? "table made in memory" : source_;
-  return row < line_of_row_.size() ? source + ":" + std::to_string(line_of_row_[row]) : source;
+  if (row < line_of_row_.size()) {
+    return source + ":" + std::to_string(line_of_row_[row]);
+  }
+  return row < rows_ && !source_.empty() ? source + ": record " + std::to_string(row + 1) : source;
 }
 
 void StarTable::fail(std::size_t row, std::size_t column, const std::string& message) const {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cryosip::formats {
@@ -54,11 +55,13 @@ class StarTable {
   [[nodiscard]] double number(std::string_view label) const;
   [[nodiscard]] std::int64_t integer(std::string_view label) const;
 
-  /// "FILE:LINE" of a row, or "FILE" where the table was made in memory; for messages.
+  /// "FILE:LINE" of a row, or "SOURCE: record N" where the table was made in memory; for messages.
   [[nodiscard]] std::string where(std::size_t row) const;
   /// An Input error that points at one cell: "FILE:LINE: block 'x', column 'y': MESSAGE".
   [[noreturn]] void fail(std::size_t row, std::size_t column, const std::string& message) const;
 
+  /// Where a table made in memory comes from, for messages.
+  void set_source(std::string source) { source_ = std::move(source); }
   /// Adds a column, its cells empty, and returns its index.  @throws Error(Usage) if it exists
   std::size_t add_column(std::string label);
   /// Adds a row of empty cells and returns its index.  @throws Error(Usage) on a Pairs table

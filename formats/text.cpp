@@ -60,6 +60,26 @@ std::string excerpt(std::string_view text) {
   return "'" + shown + (text.size() > kLongest ? "...'" : "'");
 }
 
+std::string utf8(std::uint32_t code) {
+  constexpr std::uint32_t kReplacement = 0xFFFD;
+  if (code > 0x10FFFFU || (code >= 0xD800U && code < 0xE000U)) {
+    code = kReplacement;
+  }
+  const auto last = [&](unsigned shift) {
+    return static_cast<char>(0x80U | ((code >> shift) & 0x3FU));
+  };
+  if (code < 0x80U) {
+    return {static_cast<char>(code)};
+  }
+  if (code < 0x800U) {
+    return {static_cast<char>(0xC0U | (code >> 6U)), last(0)};
+  }
+  if (code < 0x10000U) {
+    return {static_cast<char>(0xE0U | (code >> 12U)), last(6), last(0)};
+  }
+  return {static_cast<char>(0xF0U | (code >> 18U)), last(12), last(6), last(0)};
+}
+
 std::string gunzip(std::string_view compressed, std::string_view source) {
   constexpr int kGzipFormat = 16 + MAX_WBITS;
   constexpr std::size_t kChunk = 1 << 18;

@@ -1,6 +1,7 @@
 // What the readers share: a file's bytes, numbers from text, words for messages.
 #pragma once
 
+#include <cstdint>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -15,6 +16,9 @@ std::string read_all(const std::string& path);
 
 /// 'TEXT' as messages show it, shortened, without control characters.
 std::string excerpt(std::string_view text);
+
+/// A character of Unicode; U+FFFD for a number that is none.
+std::string utf8(std::uint32_t code);
 
 /// Reads the gzip format.  @throws Error(Input) naming source: damaged or cut off
 std::string gunzip(std::string_view compressed, std::string_view source);

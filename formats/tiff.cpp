@@ -1,9 +1,7 @@
 #include "formats/tiff.hpp"
 
 #include <array>
-#include <cstdarg>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <vector>
@@ -11,17 +9,11 @@
 #include <tiffio.h>
 
 #include "formats/error.hpp"
+#include "formats/tiff_handle.hpp"
 
 namespace cryosip::formats {
 
 namespace {
-
-struct CloseTiff {
-  void operator()(TIFF* tiff) const noexcept { TIFFClose(tiff); }
-};
-struct FreeOptions {
-  void operator()(TIFFOpenOptions* options) const noexcept { TIFFOpenOptionsFree(options); }
-};
 
 /// What kind of number a pixel is.
 struct PixelKind {
@@ -73,18 +65,14 @@ constexpr std::uint32_t kLargestSide = 1U << 16U;
 /// libtiff's handle is not thread-safe; the mutex makes reading so.
 class TiffFile::Handle {
  public:
-  explicit Handle(const std::string& path) : path_(path) {
-    const std::unique_ptr<TIFFOpenOptions, FreeOptions> options(TIFFOpenOptionsAlloc());
-    TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_message, this);
-    TIFFOpenOptionsSetWarningHandlerExtR(options.get(), drop_message, nullptr);
-    tiff_.reset(TIFFOpenExt(path.c_str(), "rm", options.get()));
-    if (!tiff_) {
+  explicit Handle(const std::string& path) : path_(path), tiff_(path, "rm") {
+    if (tiff_.get() == nullptr) {
       fail();
     }
     do {
       add_page();
     } while (TIFFReadDirectory(tiff_.get()) == 1);
-    if (!message_.empty()) {  // a page that cannot be read, and not the end
+    if (!tiff_.message().empty()) {  // a page that cannot be read, and not the end
       fail();
     }
     check_strips_are_there();
@@ -97,7 +85,7 @@ class TiffFile::Handle {
 
   void read(std::size_t index, std::span<float> out) {
     const std::lock_guard lock(mutex_);
-    message_.clear();
+    tiff_.clear_message();
     if (TIFFSetSubDirectory(tiff_.get(), page_offsets_[index]) != 1) {
       fail();
     }
@@ -112,25 +100,8 @@ class TiffFile::Handle {
   }
 
  private:
-  static int keep_message(
-      TIFF*, void* self, const char* module, const char* format, std::va_list arguments) {
-    std::array<char, 256> text{};
-    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): libtiff has started the list
-    if (std::vsnprintf(text.data(), text.size(), format, arguments) < 0) {
-      text.fill('\0');
-    }
-    std::string& message = static_cast<Handle*>(self)->message_;
-    if (message.empty()) {  // the first is the cause
-      message = std::string(module == nullptr ? "" : module) + ": " + text.data();
-    }
-    return 1;
-  }
-  static int drop_message(TIFF*, void*, const char*, const char*, std::va_list) { return 1; }
-
   [[noreturn]] void fail() const {
-    throw Error(
-        ErrorKind::Input,
-        path_ + ": not readable as TIFF: " + (message_.empty() ? "no reason given" : message_));
+    throw Error(ErrorKind::Input, path_ + ": not readable as TIFF: " + tiff_.reason());
   }
   [[noreturn]] void refuse(const std::string& found) const {
     throw Error(ErrorKind::Input,
@@ -218,8 +189,7 @@ class TiffFile::Handle {
   }
 
   std::string path_;
-  std::string message_;  // libtiff's first complaint since it was cleared
-  std::unique_ptr<TIFF, CloseTiff> tiff_;
+  TiffHandle tiff_;
   std::size_t width_ = 0;
   std::size_t height_ = 0;
   double pixel_size_angstrom_ = 0;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "formats/image_file.hpp"
+#include "formats/output_file.hpp"
 
 namespace cryosip::formats {
 
@@ -31,6 +32,25 @@ class TiffFile final : public ImageFile {
  private:
   class Handle;
   std::string path_;
+  std::unique_ptr<Handle> handle_;
+};
+
+/// Appends pages of 32-bit floats, not compressed, the last row first as TiffFile reads them, with
+/// the pixel size as a resolution per centimetre; a BigTIFF, for stacks beyond 4 GB.
+class TiffStackWriter final : public StackWriter {
+ public:
+  /// @throws Error(Usage) images of no size; Error(Output) when the file cannot be created
+  TiffStackWriter(const std::string& path, const StackShape& shape);
+  ~TiffStackWriter() override;
+
+  void append(std::span<const float> image) override;
+  void commit() override;
+
+ private:
+  class Handle;
+  OutputFile file_;
+  StackShape shape_;
+  std::size_t count_ = 0;
   std::unique_ptr<Handle> handle_;
 };
 

@@ -10,6 +10,17 @@
 namespace cryosip {
 namespace {
 
+std::string_view contrast_word(Contrast contrast) {
+  switch (contrast) {
+    case Contrast::Bright:
+      return "bright";
+    case Contrast::Dark:
+      return "dark";
+    default:
+      return "unclear";
+  }
+}
+
 formats::StarFile report(const DataCheck& check, std::vector<std::string> comments) {
   const DataInspection& data = check.inspection;
   formats::StarFile file;
@@ -23,6 +34,7 @@ formats::StarFile report(const DataCheck& check, std::vector<std::string> commen
   summary.add_pair("sipPoses", std::string_view(check.table.has_poses ? "given" : "none"));
   summary.add_pair("sipCtf", std::string_view(check.table.has_ctf ? "given" : "none"));
   summary.add_pair("sipBackgroundSigma", check.mean_background_sigma);
+  summary.add_pair("sipContrast", contrast_word(check.contrast));
 
   formats::StarTable optics("sip_optics_groups",
                             {"sipName", "sipPixelSize", "sipBox", "sipImages"});
@@ -100,19 +112,25 @@ cli::Tool tool() {
   tool.name = "cryosip-check";
   tool.summary = "read a data set whole and say what is wrong with it";
   tool.description =
-      "Reads a RELION particle STAR file, finds and opens every stack it names, reads every pixel, "
-      "and writes what it found: box, pixel size, optics groups, the path of each stack, and of "
+      "Reads a particle file, RELION's STAR or cryoSPARC's .cs, finds and opens every stack it "
+      "names, "
+      "reads every pixel, and writes what it found: box, pixel size, optics groups, the path of "
       "each "
-      "kind of fault the first, with how many there are.\n"
+      "stack, whether molecules are bright or dark, and of each kind of fault the first, with how "
+      "many there are.\n"
       "\n"
       "The exit status is 3 when the images cannot be used as they are; warnings leave it 0.";
-  tool.positionals = {{"PARTICLES", "RELION particle STAR file"}};
+  tool.positionals = {{"PARTICLES", "RELION particle STAR file or cryoSPARC .cs file"}};
   tool.options.add_options()  //
       ("output,o",
        po::value<std::string>()->default_value("-")->value_name("FILE"),
        "where to write the report; - is standard output");
   tool.groups.push_back(cli::data_option_group());
-  tool.examples = {{"Before hours of work", "cryosip-check run_data.star"}};
+  tool.examples = {
+      {"Before hours of work", "cryosip-check run_data.star"},
+      {"What cryoSPARC exported",
+       "cryosip-check J42_particles.cs --passthrough J42_passthrough_particles.cs --datadir "
+       "/data/P3"}};
   tool.see_also = {"cryosip-flow-step(1)"};
   tool.run = run;
   return tool;

@@ -202,7 +202,7 @@ cli::Tool tool() {
        "STAR file with density estimates of the coordinates")  //
       ("images",
        po::value<std::string>()->value_name("P.star"),
-       "compare images too: RELION particle STAR file");
+       "compare images too: particle file, RELION's STAR or cryoSPARC's .cs");
   tool.groups = image_option_groups();
   tool.uses_randomness = true;
   tool.examples = {{"What a flow has gained",

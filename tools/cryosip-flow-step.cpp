@@ -231,7 +231,7 @@ cli::Tool tool() {
   tool.options.add_options()  //
       ("images",
        po::value<std::string>()->required()->value_name("FILE"),
-       "RELION particle STAR file")  //
+       "particle file: RELION's STAR or cryoSPARC's .cs")  //
       ("output,o",
        po::value<std::string>()->default_value("-")->value_name("FILE"),
        "ensemble to write; - is standard output")  //

@@ -122,7 +122,7 @@ cli::Tool tool() {
   tool.options.add_options()  //
       ("images",
        po::value<std::string>()->required()->value_name("FILE"),
-       "RELION particle STAR file")  //
+       "particle file: RELION's STAR or cryoSPARC's .cs")  //
       ("structures",
        po::value<std::int64_t>()->default_value(defaults.structures)->value_name("K"),
        "how many")  //

@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "formats/star.hpp"
+#include "libcryosip/dataset/particle_file.hpp"
 #include "libcryosip/dataset/simulation.hpp"
 #include "tools/cli/imaging_options.hpp"
 #include "tools/cli/streams.hpp"
@@ -17,6 +18,10 @@ formats::StarFile read_file(const std::string& path) {
     file = formats::read_star(in, source);
   });
   return file;
+}
+
+ParticleTable read_particle_table(const std::string& path) {
+  return path == "-" ? read_particles(read_file(path)) : particle_table(read_particle_file(path));
 }
 
 ConformationLaw conformation_law(const cli::Invocation& invocation) {
@@ -58,14 +63,14 @@ SimulationOptions simulation_options(const cli::Invocation& invocation) {
     options.poses = SimulationOptions::Poses::Fixed;
   } else if (poses != "uniform") {
     options.poses = SimulationOptions::Poses::Table;
-    options.pose_table = read_particles(read_file(poses));
+    options.pose_table = read_particle_table(poses);
   }
   const std::string& ctf = invocation.text("ctf");
   if (ctf == "none") {
     options.optics = SimulationOptions::Optics::None;
   } else if (ctf != "uniform") {
     options.optics = SimulationOptions::Optics::Table;
-    options.optics_table = read_particles(read_file(ctf));
+    options.optics_table = read_particle_table(ctf);
   }
   options.defocus_min_angstrom = number("defocus-min");
   options.defocus_max_angstrom = number("defocus-max");
@@ -152,7 +157,8 @@ cli::Tool tool() {
        "pixel size in angstrom; the same")  //
       ("poses",
        po::value<std::string>()->default_value("uniform")->value_name("WORD"),
-       "uniform, fixed (all from the same side, centred), or a particle STAR file whose poses and "
+       "uniform, fixed (all from the same side, centred), or a particle file (STAR, .cs) whose "
+       "poses and "
        "shifts are taken row by row; a model without views: fixed")  //
       ("shift-sigma",
        po::value<double>()->default_value(defaults.shift_sigma_angstrom)->value_name("A"),
@@ -165,7 +171,8 @@ cli::Tool tool() {
   optics.add_options()  //
       ("ctf",
        po::value<std::string>()->default_value("uniform")->value_name("WORD"),
-       "none, uniform (defocus drawn uniformly), or a particle STAR file whose optics are taken "
+       "none, uniform (defocus drawn uniformly), or a particle file (STAR, .cs) whose optics are "
+       "taken "
        "row by row; a model without views: none")  //
       ("defocus-min",
        po::value<double>()->default_value(defaults.defocus_min_angstrom)->value_name("A"),

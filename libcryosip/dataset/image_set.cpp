@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "formats/error.hpp"
-#include "formats/star.hpp"
+#include "libcryosip/dataset/particle_file.hpp"
 
 namespace cryosip {
 
@@ -18,8 +18,10 @@ ImageSet::ImageSet(ParticleTable table, const ImageSetOptions& options)
   }
 }
 
-ImageSet ImageSet::open(const std::string& star_path, const ImageSetOptions& options) {
-  return {read_particles(formats::read_star(star_path), options.pixel_size_angstrom), options};
+ImageSet ImageSet::open(const std::string& path, const ImageSetOptions& options) {
+  return {
+      particle_table(read_particle_file(path, options.passthroughs), options.pixel_size_angstrom),
+      options};
 }
 
 ImagingCondition ImageSet::condition(std::size_t index) const {

@@ -1,4 +1,4 @@
-// Observed images with their poses and optics: a particle STAR file with the stacks it names.
+// Observed images with their poses and optics: a particle file with the stacks it names.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@ class ImageSet {
   /// Faults that let the images be used are added to the table's warnings.
   /// @throws Error(Input) with the first fatal fault
   ImageSet(ParticleTable table, const ImageSetOptions& options);
-  /// Reads the STAR file and opens its stacks.
-  static ImageSet open(const std::string& star_path, const ImageSetOptions& options);
+  /// Reads a particle file, RELION's or cryoSPARC's, and opens its stacks.
+  static ImageSet open(const std::string& path, const ImageSetOptions& options);
 
   [[nodiscard]] std::size_t size() const { return table_.records.size(); }
   [[nodiscard]] const ImageGrid& grid() const { return inspection_.grid; }

@@ -38,7 +38,7 @@ reports() { # reports PATTERN...: each in the report
 }
 
 expect 0 '' p.star
-reports '^_sipImages +8$' '^_sipBox +32$' '^_sipPixelSize +4.5$' '^_sipPoses +given$' '^_sipCtf +given$' \
+reports '^_sipContrast +(bright|unclear)$' '^_sipImages +8$' '^_sipBox +32$' '^_sipPixelSize +4.5$' '^_sipPoses +given$' '^_sipCtf +given$' \
   '^p.mrcs p.mrcs 8$' '^opticsGroup1 4.5 32 8$'
 if grep -qE '^(error|warning)' out; then complain "faults in a sound data set: $(cat out)"; fi
 mv out first
@@ -59,9 +59,28 @@ mkdir elsewhere
 mv p.mrcs elsewhere/q.mrcs
 expect 0 '' lost.star --datadir elsewhere
 reports '^q.mrcs elsewhere/q.mrcs 8$'
+sed 's/@p.mrcs/@job7\/x\/q.mrcs/' p.star >deep.star
+mkdir elsewhere/x
+ln elsewhere/q.mrcs elsewhere/x/q.mrcs
+expect 0 '' deep.star --datadir elsewhere --strip-prefix job7
+reports '^job7/x/q.mrcs elsewhere/x/q.mrcs 8$'
+sed "s/000001@q.mrcs/000001@.\/q.mrcs/; s/000002@q.mrcs/000001@q.mrcs/" lost.star >two_names.star
+expect 0 "warning: two_names.star:$((row + 1)): image '1@q.mrcs' stands in the table more than once" \
+  two_names.star --datadir elsewhere
 head -c 9000 elsewhere/q.mrcs >q.mrcs
 expect 3 "error: lost.star:$row: q.mrcs: " lost.star
 rm q.mrcs
+
+# Values in wrong units, and columns that RELION needs.
+sed "${row},\$s/^\(0*[0-9]*@.*\) 0 0 1 \(1 [12] 1\)\$/\1 0 0 0 \2/" p.star >units.star
+sed 's/_rlnImageSize/_rlnSomething/' p.star >label.star
+ln elsewhere/q.mrcs p.mrcs
+expect 0 "warning: label.star: block 'data_optics' has no column 'rlnImageSize', which RELION needs" label.star
+if ! cmp -s units.star p.star; then
+  expect 0 "warning: units.star:$row: CTF scale 0, expected 0.001 to 1000 \(8 such\)" units.star
+else
+  complain "no CTF scale in p.star: $(sed -n "${row}p" p.star)"
+fi
 
 expect 2 'error: .*PARTICLES'
 expect 2 "error: unrecognised option '--nonsense'" p.star --nonsense

@@ -10,10 +10,12 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include <Eigen/Core>
 #include <zlib.h>
+
+#include "formats/npy.hpp"
 
 namespace cryosip::testing {
 
@@ -77,22 +79,19 @@ inline std::string member(const std::string& zip, const std::string& name) {
 inline Eigen::MatrixXd read_npz(const std::string& path, const std::string& name) {
   std::ifstream file(path, std::ios::binary);
   const std::string zip((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const std::string npy = npz_detail::member(zip, name + ".npy");
-  const std::size_t header_size = npz_detail::at<std::uint16_t>(npy, 8);
-  const std::string header = npy.substr(10, header_size);
-  const std::size_t shape = header.find("'shape': (");
-  if (header.find("'<f8'") == std::string::npos || shape == std::string::npos ||
-      header.find("'fortran_order': False") == std::string::npos) {
-    throw std::runtime_error("npz: unexpected header " + header);
+  const formats::NpyArray npy =
+      formats::parse_npy(npz_detail::member(zip, name + ".npy"), path + ": " + name);
+  if (npy.fortran_order() || npy.has_named_fields() || npy.fields()[0].type != "<f8" ||
+      npy.shape().size() > 2) {
+    throw std::runtime_error("npz: unexpected array " + name);
   }
-  char* next = nullptr;
-  const Eigen::Index rows = std::max(1L, std::strtol(header.c_str() + shape + 10, &next, 10));
-  const Eigen::Index columns = std::max(1L, std::strtol(next + 1, nullptr, 10));
+  std::vector<std::size_t> shape = npy.shape();
+  shape.resize(std::max<std::size_t>(shape.size(), 2), 1);
   using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  RowMajor array(rows, columns);
-  std::memcpy(array.data(),
-              npy.substr(10 + header_size).data(),
-              static_cast<std::size_t>(array.size()) * sizeof(double));
+  RowMajor array(static_cast<Eigen::Index>(shape[0]), static_cast<Eigen::Index>(shape[1]));
+  for (std::size_t i = 0; i < npy.records(); ++i) {
+    array.data()[i] = npy.number(i, 0);
+  }
   return array;
 }
 

@@ -6,7 +6,7 @@
 
 namespace cryosip::cli {
 
-/// --datadir, --angpix.
+/// --datadir, --strip-prefix, --passthrough, --angpix.
 po::options_description data_option_group();
 ImageSetOptions image_set_options(const Invocation& invocation);
 

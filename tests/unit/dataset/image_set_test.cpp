@@ -43,6 +43,22 @@ std::string star_of(const std::vector<std::string>& images) {
   return text + "\n";
 }
 
+// With all that RELION needs, and a CTF.  Rows begin at line 25.
+std::string complete_star_of(const std::vector<std::string>& images,
+                             const std::string& ctf = "15000 14000 30 0 0 1",
+                             const std::string& optics = "300 2.7 0.1 2 16") {
+  std::string text =
+      "data_optics\nloop_\n_rlnOpticsGroup\n_rlnOpticsGroupName\n_rlnVoltage\n"
+      "_rlnSphericalAberration\n_rlnAmplitudeContrast\n_rlnImagePixelSize\n_rlnImageSize\n1 one " +
+      optics +
+      "\n\n\n\n\ndata_particles\nloop_\n_rlnImageName\n_rlnDefocusU\n_rlnDefocusV\n"
+      "_rlnDefocusAngle\n_rlnPhaseShift\n_rlnCtfBfactor\n_rlnCtfScalefactor\n_rlnOpticsGroup\n";
+  for (const std::string& image : images) {
+    text += image + " " + ctf + " 1\n";
+  }
+  return text + "\n";
+}
+
 std::string star_without_pixel_size(const std::string& image) {
   return "data_images\nloop_\n_rlnImageName\n" + image + "\n";
 }
@@ -202,6 +218,17 @@ TEST_F(StackPlaces, MayHaveMrcsForMrc) {
   EXPECT_TRUE(same(found(), "job/s.mrcs"));
 }
 
+TEST_F(StackPlaces, AreThoseOfTheNameWithoutItsPrefix) {
+  put("data/s.mrcs");
+  put("data/Extract/s.mrcs");
+  put("job/s.mrcs");
+  ImageSetOptions options;
+  options.strip_prefix = "Extract";
+  EXPECT_TRUE(same(found(options), "job/s.mrcs"));
+  put("project/s.mrcs");
+  EXPECT_TRUE(same(found(options), "project/s.mrcs"));
+}
+
 TEST_F(StackPlaces, AreNamedWhereNoneHasTheStack) {
   std::filesystem::create_directories(folder_.path("data") + "/Extract/s.mrcs");  // no file
 
@@ -221,9 +248,10 @@ TEST(CheckDataSet, FindsNoFaultInNormalisedImages) {
     names.push_back(std::to_string(i) + "@a.mrcs");
   }
 
-  const DataCheck result = check(folder.write("p.star", star_of(names)));
+  const DataCheck result = check(folder.write("p.star", complete_star_of(names)));
 
   EXPECT_THAT(result.inspection.faults, IsEmpty());
+  EXPECT_EQ(result.contrast, Contrast::Unclear);
   EXPECT_FALSE(result.cancelled);
   // Outside the circle lie 22 % of 20 * 256 pixels: five standard errors are 0.11.
   EXPECT_NEAR(result.mean_background_sigma, 1, 0.11);
@@ -301,6 +329,115 @@ TEST(CheckDataSet, FindsAnImageThatStandsTwiceButLetsItBeUsed) {
       check(star), Kind::DuplicateImage, "p.star:8: image '1@a.mrcs' stands in the table", 1);
   EXPECT_THAT(ImageSet::open(star, {}).table().warnings,
               ::testing::ElementsAre(HasSubstr("p.star:8: image '1@a.mrcs'")));
+}
+
+TEST(CheckDataSet, SeesOneImageUnderEveryNameOfItsStack) {
+  const TemporaryFolder folder;
+  write_stack(folder.path("a.mrcs"), 2, kBox);
+  const std::string absolute = folder.path("a.mrcs");
+  const std::string star = folder.write(
+      "p.star", star_of({"1@./a.mrcs", "1@a.mrcs", "2@" + absolute, "1@x/../a.mrcs", "2@a.mrc"}));
+
+  const DataCheck result = check(star);
+
+  EXPECT_EQ(result.inspection.stacks.size(), 1U);
+  expect_fault(
+      result, Kind::DuplicateImage, "p.star:7: image '1@a.mrcs' stands in the table more than", 3);
+  // Those of a stack that is not there are told by their names.
+  expect_fault(check(folder.write("q.star", star_of({"1@./no.mrcs", "1@no.mrcs"}))),
+               Kind::DuplicateImage,
+               "q.star:7: image '1@no.mrcs'",
+               1);
+}
+
+TEST(CheckDataSet, NamesTheFirstStackThatIsMissing) {
+  const TemporaryFolder folder;
+  write_stack(folder.path("a.mrcs"), 1, kBox);
+
+  expect_fault(check(folder.write("p.star", star_of({"1@a.mrcs", "1@b.mrcs", "1@c.mrcs"}))),
+               Kind::StackMissing,
+               "p.star:7: stack 'b.mrcs' not found, expected it relative to the working directory "
+               "or to the particle file's folder (--datadir names another place, --strip-prefix",
+               2);
+}
+
+TEST(CheckDataSet, FindsAHeaderOfAnotherPixelSize) {
+  const TemporaryFolder folder;
+  write_stack(folder.path("a.mrcs"), noise_images(1, kBox), kBox, 4.0);
+  write_stack(folder.path("b.mrcs"), noise_images(1, kBox), kBox, 1.0);  // means unknown
+  const DataCheck result =
+      check(folder.write("p.star", complete_star_of({"1@b.mrcs", "1@a.mrcs"})));
+
+  expect_fault(
+      result, Kind::HeaderPixelSizeDiffers, "p.star:26: pixel size 2 angstrom, the header of", 1);
+  EXPECT_FALSE(find(result.inspection.faults, Kind::HeaderPixelSizeDiffers)->fatal());
+}
+
+TEST(CheckDataSet, FindsCtfsThatNoMicroscopeHas) {
+  const TemporaryFolder folder;
+  write_stack(folder.path("a.mrcs"), 2, kBox);
+  const struct {
+    const char* ctf;
+    const char* optics;
+    const char* text;
+  } kCases[] = {
+      {"1.5 1.4 30 0 0 1", "300 2.7 0.1 2 16", "defocus 1.45, expected 500 to 90000 angstrom"},
+      {"-15000 -14000 30 0 0 1", "300 2.7 0.1 2 16", "defocus -14500"},
+      {"15000 5000 30 0 0 1", "300 2.7 0.1 2 16", "astigmatism 10000, expected 0 to 5000"},
+      {"15000 14000 30 0 0 1", "300000 2.7 0.1 2 16", "voltage 3e+05, expected 50 to 1500 kV"},
+      {"15000 14000 30 0 0 1", "300 27000000 0.1 2 16", "spherical aberration 2.7e+07"},
+      {"15000 14000 30 0 0 1", "300 2.7 0.7 2 16", "amplitude contrast 0.7, expected 0 to 0.5"},
+      {"15000 14000 30 900 0 1", "300 2.7 0.1 2 16", "phase shift 900"},
+      {"15000 14000 30 0 5000 1", "300 2.7 0.1 2 16", "B-factor 5000"},
+      {"15000 14000 30 0 0 0", "300 2.7 0.1 2 16", "CTF scale 0, expected 0.001"},
+  };
+  for (const auto& one : kCases) {
+    const DataCheck result = check(
+        folder.write("p.star", complete_star_of({"1@a.mrcs", "2@a.mrcs"}, one.ctf, one.optics)));
+    expect_fault(result, Kind::CtfOutOfRange, std::string("p.star:25: ") + one.text, 2);
+    EXPECT_FALSE(find(result.inspection.faults, Kind::CtfOutOfRange)->fatal());
+  }
+}
+
+TEST(CheckDataSet, FindsLabelsThatRelionNeeds) {
+  const TemporaryFolder folder;
+  write_stack(folder.path("a.mrcs"), 1, kBox);
+  std::string star = complete_star_of({"1@a.mrcs"});
+  star.replace(star.find("_rlnImageSize"), 13, "_rlnSomething");
+
+  expect_fault(check(folder.write("p.star", star)),
+               Kind::LabelMissing,
+               "p.star: block 'data_optics' has no column 'rlnImageSize', which RELION needs",
+               1);
+  expect_fault(check(folder.write("q.star", star_of({"1@a.mrcs"}))),
+               Kind::LabelMissing,
+               "q.star: block 'data_images' has no column 'rlnVoltage'",
+               2);
+}
+
+TEST(CheckDataSet, TellsBrightMoleculesFromDarkOnes) {
+  const TemporaryFolder folder;
+  for (const double contrast : {0.2, -0.2}) {
+    std::vector<Pixels> images = noise_images(40, kBox);
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      for (std::size_t y = 0; y < kBox; ++y) {
+        for (std::size_t x = 0; x < kBox; ++x) {
+          const double r2 =
+              std::pow(static_cast<double>(x) - 8, 2) + std::pow(static_cast<double>(y) - 8, 2);
+          images[i][y * kBox + x] += static_cast<float>(contrast * 3 * std::exp(-r2 / 8));
+        }
+      }
+      names.push_back(std::to_string(i + 1) + "@a.mrcs");
+    }
+    write_stack(folder.path("a.mrcs"), images, kBox);
+    const DataCheck result = check(folder.write("p.star", complete_star_of(names)));
+
+    EXPECT_EQ(result.contrast, contrast > 0 ? Contrast::Bright : Contrast::Dark);
+    EXPECT_EQ(find(result.inspection.faults, Kind::DarkMolecules) != nullptr, contrast < 0);
+    names.resize(7);  // too few to say
+    EXPECT_EQ(check(folder.write("p.star", complete_star_of(names))).contrast, Contrast::Unclear);
+  }
 }
 
 TEST(CheckDataSet, FindsPixelSizesThatDiffer) {

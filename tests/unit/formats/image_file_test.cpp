@@ -214,5 +214,55 @@ TEST(ImageFile, NamesTheFileItCannotOpen) {
               HasSubstr("expected an MRC header"));
 }
 
+TEST(StackWriter, WritesMrcAndTiffThatReadBackToTheBit) {
+  const std::vector<float> first = {1.5F, -2, 3, 4, 5, 1e-30F};
+  const std::vector<float> second = {6, 5, 4, 3, 2, 1};
+  for (const char* const ending : {"a.mrcs", "a.mrc", "a.tif", "a.tiff"}) {
+    const testing::TemporaryFile file(ending);
+    const auto stack =
+        create_stack(file.path(), {.width = 3, .height = 2, .pixel_size_angstrom = 1.31});
+    stack->append(first);
+    stack->append(second);
+    EXPECT_FALSE(std::ifstream(file.path()).good()) << ending;  // not before it is whole
+    stack->commit();
+
+    const auto read = open_image_file(file.path());
+    EXPECT_EQ(read->width(), 3U);
+    EXPECT_EQ(read->height(), 2U);
+    ASSERT_EQ(read->sections(), 2U);
+    EXPECT_NEAR(read->pixel_size_angstrom(), 1.31, 1e-6);
+    std::vector<float> pixels(6);
+    read->read(0, pixels);
+    EXPECT_EQ(pixels, first);
+    read->read(1, pixels);
+    EXPECT_EQ(pixels, second);
+  }
+}
+
+TEST(StackWriter, WritesTiffWithItsLastRowFirst) {
+  const testing::TemporaryFile file("a.tiff");
+  const auto stack = create_stack(file.path(), {.width = 2, .height = 2});
+  stack->append(std::vector<float>{1, 2, 3, 4});
+  stack->commit();
+
+  TIFF* const tiff = TIFFOpen(file.path().c_str(), "r");
+  std::vector<float> row(2);
+  ASSERT_EQ(TIFFReadScanline(tiff, row.data(), 0, 0), 1);
+  TIFFClose(tiff);
+  EXPECT_EQ(row, (std::vector<float>{3, 4}));
+  EXPECT_EQ(open_image_file(file.path())->pixel_size_angstrom(), 0);
+}
+
+TEST(StackWriter, RefusesWhatItCannotWrite) {
+  const testing::TemporaryFile file("a.tiff");
+  const auto stack = create_stack(file.path(), {.width = 2, .height = 2});
+  EXPECT_THROW(stack->append(std::vector<float>{1, 2, 3}), Error);
+  EXPECT_THROW(stack->append(std::vector<float>{1, 2, 3, std::nanf("")}), Error);
+  EXPECT_THROW(stack->commit(), Error);
+  EXPECT_THROW(create_stack(file.path(), {.width = 0, .height = 2}), Error);
+  EXPECT_THROW(create_stack(file.path() + ".png", {.width = 2, .height = 2}), Error);
+  EXPECT_THROW(create_stack("/no/such/folder/a.tiff", {.width = 2, .height = 2}), Error);
+}
+
 }  // namespace
 }  // namespace cryosip::formats

@@ -64,6 +64,7 @@ TEST(ImageName, RefusesAnEmptyPath) {
 TEST(ImageName, IsWrittenAsRelionDoes) {
   EXPECT_EQ(format_image_name(0, "a.mrcs"), "000001@a.mrcs");
   EXPECT_EQ(format_image_name(1234566, "a.mrcs"), "1234567@a.mrcs");
+  EXPECT_EQ(format_image_name(1, "a.mrc"), "000002@a.mrc:mrcs");  // else RELION refuses it
 }
 
 }  // namespace
