@@ -102,10 +102,16 @@ std::map<int, Lag> covariances(const LagSums& lags,
       }
     }
   }
-  // Taking an image's mean away took that mean's variance from every lag: that of white noise is
-  // put back.
+  // Taking an image's mean away took that mean's variance from every lag.  It is the sum of all
+  // covariances over pairs, those further apart taken for 0.
   const double pixels = pairs[lags.at(0, 0)];
-  const double lost = result[0].covariance() / (pixels - 1);
+  double sum = 0;
+  double share = 0;  // of all pairs
+  for (const auto& [squared, lag] : result) {
+    sum += lag.sum / (images * pixels * pixels);
+    share += lag.pairs / (images * pixels * pixels);
+  }
+  const double lost = sum / (1 - share);
   for (auto& [squared, lag] : result) {
     lag.sum += lost * lag.pairs;
   }

@@ -38,7 +38,7 @@ class ColouredNoiseFlow : public ::testing::Test {
     SimulationResult truth;
     std::unique_ptr<const ImageSet> set;
   };
-  [[nodiscard]] Images images(double b_factor) const {
+  [[nodiscard]] Images images(double b_factor, double snr) const {
     Mixture law;
     law.weights = Eigen::Vector2d(0.5, 0.5);
     law.means.resize(2, 2);
@@ -48,7 +48,7 @@ class ColouredNoiseFlow : public ::testing::Test {
     SimulationOptions options;
     options.count = 800;
     options.grid = {24, 3.5};
-    options.snr = 0.05;
+    options.snr = snr;
     options.optics = SimulationOptions::Optics::None;
     options.noise_b_factor_angstrom2 = b_factor;
     SilentProgress progress;
@@ -87,16 +87,32 @@ class ColouredNoiseFlow : public ::testing::Test {
 
 TEST_F(ColouredNoiseFlow, WhiteningRestoresTheFigures) {
   SilentProgress silent;
-  for (const double b : {0.0, 100.0, 300.0, 600.0}) {
-    const Images set = images(b);
-    const Eigen::Vector2d whitened = error(flowed(set, std::nullopt, silent), set);
-    const Eigen::Vector2d taken_for_white = error(flowed(set, set.truth.noise_sigma, silent), set);
-    std::printf("%g: %.3f %.3f  %.3f %.3f\n",
-                b,
-                whitened(0),
-                whitened(1),
-                taken_for_white(0),
-                taken_for_white(1));
+  const Images white = images(0, 0.05);
+  const Eigen::Vector2d reference = error(flowed(white, std::nullopt, silent), white);
+  // As much noise at low frequencies, and less at high ones.
+  const Images coloured = images(300, 0.15);
+  Notes notes;
+  const Eigen::Vector2d whitened = error(flowed(coloured, std::nullopt, notes), coloured);
+  const Eigen::Vector2d taken_for_white =
+      error(flowed(coloured, coloured.truth.noise_sigma, silent), coloured);
+  // 80 conformations from 800 images: 0.03 or so is chance.
+  EXPECT_LT(whitened(0), reference(0) + 0.05);
+  EXPECT_LT(whitened(1), reference(1) + 0.05);
+  EXPECT_GT(taken_for_white(0), 2 * whitened(0));
+  EXPECT_GT(taken_for_white(1), 2 * whitened(1));
+  EXPECT_THAT(notes.notes, Contains(HasSubstr("noise of optics group opticsGroup1: sigma")));
+  EXPECT_THAT(notes.notes, Contains(HasSubstr("coloured")));
+}
+
+TEST_F(ColouredNoiseFlow, IsTheSameOnAnyNumberOfThreadsUnderEveryLaw) {
+  SilentProgress silent;
+  const Images set = images(300, 0.15);
+  for (const PoseLaw law : {PoseLaw::Given, PoseLaw::Uniform}) {
+    const auto on_threads = [&](std::size_t threads) {
+      const ThreadLimit limit(threads);
+      return flowed(set, std::nullopt, silent, law).coordinates;
+    };
+    EXPECT_EQ(on_threads(1), on_threads(2));
   }
 }
 
