@@ -4,6 +4,7 @@
 #include <bit>
 #include <cerrno>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -99,6 +100,18 @@ class MrcFile::Mapping {
   }
 
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+  /// Lets go of what was read: a large stack would fill the process's memory with pages that the
+  /// system keeps at hand anyway.  They may be read again.
+  void release(const std::byte* from, std::size_t count) const noexcept {
+    // A page that is read brings its neighbours with it, up to this window.
+    constexpr std::uintptr_t kWindow = 1U << 16U;
+    const auto data = reinterpret_cast<std::uintptr_t>(data_);
+    const auto begin = reinterpret_cast<std::uintptr_t>(from);
+    const std::uintptr_t first = std::max(data, begin / kWindow * kWindow);
+    const std::uintptr_t last =
+        std::min(data + size_, (begin + count + kWindow - 1) / kWindow * kWindow);
+    madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+  }
 
  private:
   const std::byte* data_ = nullptr;
@@ -186,6 +199,7 @@ void MrcFile::read(std::size_t index, std::span<float> out) const {
       convert_values<std::uint32_t>(
           from, swap, out, [](std::uint32_t bits) { return std::bit_cast<float>(bits); });
   }
+  mapping_->release(from, out.size() * mrc_value_bytes(header_.mode));
 }
 
 Volume read_volume(const std::string& path) {

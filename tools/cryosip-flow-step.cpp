@@ -84,7 +84,9 @@ SampleObjectiveOptions sample_options(const cli::Invocation& invocation,
   };
   options.initial_bandwidth = bandwidth("bandwidth-start");
   options.final_bandwidth = bandwidth("bandwidth-end");
-  options.annealing_share = number("anneal-share");
+  if (invocation.has("anneal-share")) {
+    options.annealing_share = number("anneal-share");
+  }
   if (invocation.has("density-bandwidth")) {
     options.density_bandwidth = number("density-bandwidth");
   }
@@ -106,7 +108,10 @@ ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble&
   cli::set_meaning(invocation, options);
   options.images_per_step = invocation.count("images-per-step");
   options.likelihood.initial_temperature = number("temperature");
-  options.likelihood.cooling_share = number("anneal-share");
+  if (invocation.has("anneal-share")) {
+    options.likelihood.cooling_share = number("anneal-share");
+  }
+  options.likelihood.pose_error = {number("angle-error"), number("shift-error")};
   options.samples = sample_options(invocation, options.samples);
   options.steered = steered_options(invocation, options.steered);
   options.in_plane = cli::word_option<InPlane>(
@@ -265,6 +270,17 @@ cli::Tool tool() {
       ("shift-sigma",
        po::value<double>()->default_value(defaults.steered.shift_sigma_angstrom)->value_name("A"),
        "standard deviation of unknown shifts along x and y, in angstrom (in-plane integrated)")  //
+      ("angle-error",
+       po::value<double>()
+           ->default_value(defaults.likelihood.pose_error.angle_degree)
+           ->value_name("DEG"),
+       "likelihood with given poses: standard deviation of their turn about each axis of the view, "
+       "in degrees, integrated out")  //
+      ("shift-error",
+       po::value<double>()
+           ->default_value(defaults.likelihood.pose_error.shift_angstrom)
+           ->value_name("A"),
+       "the same: of their shift along x and y, in angstrom")  //
       ("angles",
        po::value<int>()->default_value(defaults.steered.angles)->value_name("N"),
        "in-plane angles of the integral, a multiple of 8")  //
@@ -309,8 +325,11 @@ cli::Tool tool() {
        po::value<double>()->value_name("H"),
        "of kernel density estimates, in units of the pixels; by default Silverman's rule")  //
       ("anneal-share",
-       po::value<double>()->default_value(defaults.samples.annealing_share)->value_name("F"),
-       "share of the schedule over which temperature or bandwidth changes");
+       po::value<double>()->value_name("F"),
+       ("share of the schedule over which temperature or bandwidth changes; by default " +
+        shown(defaults.samples.annealing_share) + ", of the likelihood with given poses " +
+        shown(defaults.likelihood.cooling_share))
+           .c_str());
   po::options_description pace("Pace");
   pace.add_options()  //
       ("integrator",

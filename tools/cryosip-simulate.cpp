@@ -81,10 +81,12 @@ SimulationOptions simulation_options(const cli::Invocation& invocation) {
   options.common_optics.phase_shift_degree = number("phase-shift");
   options.common_optics.b_factor_angstrom2 = number("ctf-b-factor");
   options.shift_sigma_angstrom = number("shift-sigma");
+  options.pose_error = {number("angle-error"), number("shift-error")};
   if (invocation.has("snr") && invocation.has("noise-sigma")) {
     throw Error(ErrorKind::Usage, "give either --snr or --noise-sigma");
   }
   options.snr = invocation.has("snr") ? number("snr") : 0;
+  options.noise_b_factor_angstrom2 = number("noise-b-factor");
   options.noise_sigma = invocation.has("noise-sigma") ? number("noise-sigma") : 0;
   if (invocation.has("snr") && !(options.snr > 0)) {
     throw Error(ErrorKind::Usage, "--snr: expected a positive number");
@@ -162,11 +164,22 @@ cli::Tool tool() {
        "shifts are taken row by row; a model without views: fixed")  //
       ("shift-sigma",
        po::value<double>()->default_value(defaults.shift_sigma_angstrom)->value_name("A"),
-       "standard deviation of the shifts along x and y, in angstrom (uniform poses)")      //
+       "standard deviation of the shifts along x and y, in angstrom (uniform poses)")  //
+      ("angle-error",
+       po::value<double>()->default_value(defaults.pose_error.angle_degree)->value_name("DEG"),
+       "standard deviation of the written pose's turn about each axis of the view, in degrees; "
+       "images are drawn in the true poses")  //
+      ("shift-error",
+       po::value<double>()->default_value(defaults.pose_error.shift_angstrom)->value_name("A"),
+       "standard deviation of the written shift's error along x and y, in angstrom")       //
       ("snr", po::value<double>()->value_name("S"), "signal-to-noise ratio of variances")  //
       ("noise-sigma",
        po::value<double>()->value_name("SIGMA"),
-       "standard deviation of the noise instead; without either there is none");
+       "standard deviation of the noise instead; without either there is none")  //
+      ("noise-b-factor",
+       po::value<double>()->default_value(defaults.noise_b_factor_angstrom2)->value_name("B"),
+       "colours the noise: its power is multiplied by exp(-B s^2 / 2), its standard deviation "
+       "stays, in square angstrom");
   po::options_description optics("Optics");
   optics.add_options()  //
       ("ctf",

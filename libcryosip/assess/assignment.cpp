@@ -51,7 +51,7 @@ class LikelihoodsAtGivenPoses final : public Likelihoods {
     Eigen::MatrixXd logs(ensemble_.size(), static_cast<Index>(images.size()));
     parallel_for(images.size(), [&](std::size_t b) {
       logs.col(static_cast<Index>(b)) =
-          log_likelihoods_in_own_pose(images_, images[b], scale_, ensemble_.coordinates);
+          log_likelihoods_in_own_pose(images_, images[b], scale_, {}, ensemble_);
     });
     after(1);
     return logs;

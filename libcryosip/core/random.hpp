@@ -26,6 +26,7 @@ enum class StreamPurpose : std::uint32_t {
   FlowInjection = 11,  ///< (step, conformation): where a velocity is asked for
   FlowShift = 12,      ///< (step, drawing): its shift
   FlowInflation = 13,  ///< (step, image): noise added to an observed image
+  PoseError = 14,      ///< image i's error of the pose that is written
   MapStart = 20,       ///< (conformation, restart): which conformations a restart begins with
 
   ComparisonConformation = 30,  ///< (image, set) drawn to be compared with observed images

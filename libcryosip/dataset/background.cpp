@@ -7,15 +7,12 @@
 #include "libcryosip/core/parallel.hpp"
 
 namespace cryosip {
-namespace {
 
 bool lies_in_background(int x, int y, int box) {
   const double dx = x - box / 2.0;
   const double dy = y - box / 2.0;
   return 4 * (dx * dx + dy * dy) > static_cast<double>(box) * box;
 }
-
-}  // namespace
 
 Background background_of(std::span<const float> pixels, int box) {
   double sum = 0;

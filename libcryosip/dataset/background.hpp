@@ -8,6 +8,9 @@
 
 namespace cryosip {
 
+/// Whether a pixel lies outside the circle of diameter box.
+bool lies_in_background(int x, int y, int box);
+
 /// Mean and standard deviation of an image outside the circle of diameter box.
 struct Background {
   double mean = 0;

@@ -11,8 +11,14 @@ namespace cryosip {
 ImageCoefficients::ImageCoefficients(const ImageSet& images,
                                      const ImageModel& model,
                                      Progress& progress,
-                                     std::size_t budget_bytes)
+                                     std::size_t budget_bytes,
+                                     const Whitening& whitening)
     : images_(images), model_(model), compared_(model.transfer(std::nullopt)) {
+  if (const Eigen::VectorXd cycles = model.basis().cycles(); whitening.any() && cycles.size() > 0) {
+    for (std::size_t group = 0; group < images.table().optics_groups.size(); ++group) {
+      whitening_.emplace_back(whitening.factors(group, cycles).cast<float>());
+    }
+  }
   const auto size = static_cast<std::size_t>(model.size());
   if (images.size() * size * sizeof(float) > budget_bytes) {
     return;
@@ -33,7 +39,14 @@ ImageCoefficients::ImageCoefficients(const ImageSet& images,
 Eigen::VectorXf ImageCoefficients::transform(std::size_t index) const {
   std::vector<float> pixels(static_cast<std::size_t>(images_.grid().pixels()));
   images_.read(index, pixels);
-  return model_.basis().analyse(pixels).cast<float>().cwiseProduct(compared_);
+  return whitened(index, model_.basis().analyse(pixels).cast<float>().cwiseProduct(compared_));
+}
+
+Eigen::VectorXf ImageCoefficients::whitened(std::size_t index, Eigen::VectorXf coefficients) const {
+  if (!whitening_.empty()) {
+    coefficients.array() *= whitening_[images_.table().records[index].optics_group].array();
+  }
+  return coefficients;
 }
 
 Eigen::VectorXf ImageCoefficients::read(std::size_t index) const {
@@ -48,6 +61,10 @@ Eigen::MatrixXf ImageCoefficients::read(std::span<const std::size_t> indices) co
   parallel_for(indices.size(),
                [&](std::size_t b) { images.col(static_cast<Eigen::Index>(b)) = read(indices[b]); });
   return images;
+}
+
+Eigen::VectorXf ImageCoefficients::transfer(std::size_t index) const {
+  return whitened(index, model_.transfer(images_.condition(index).ctf));
 }
 
 }  // namespace cryosip

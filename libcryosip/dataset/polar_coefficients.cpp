@@ -19,9 +19,17 @@ PolarCoefficients::PolarCoefficients(const ImageSet& images,
                                      double contrast,
                                      bool plain,
                                      Progress& progress,
-                                     std::size_t budget_bytes)
+                                     std::size_t budget_bytes,
+                                     const Whitening& whitening)
     : images_(images), model_(model), contrast_(contrast) {
-  const bool twice = plain && images.has_ctf();
+  if (whitening.any()) {
+    const int rings = model.basis().rings();
+    const Eigen::VectorXd cycles = Eigen::VectorXd::LinSpaced(rings, 1, rings);
+    for (std::size_t group = 0; group < images.table().optics_groups.size(); ++group) {
+      whitening_.push_back(whitening.factors(group, cycles));
+    }
+  }
+  const bool twice = plain && kinds_differ();
   const std::size_t bytes =
       images.size() * static_cast<std::size_t>(model.size()) * sizeof(float) * (twice ? 2 : 1);
   if (bytes > budget_bytes) {
@@ -74,12 +82,19 @@ Eigen::MatrixXf PolarCoefficients::transform(std::span<const std::size_t> indice
     }
     coefficients.middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(count)) =
         model_.basis().analyse(inputs);
+    for (std::size_t i = 0; i < count && !whitening_.empty(); ++i) {
+      const auto column = static_cast<Eigen::Index>(first + i);
+      const Eigen::VectorXd& factors = whitening_[group_of(indices[first + i])];
+      // C y takes those of both.
+      multiply_rings(kind == Kind::Filtered ? factors.cwiseAbs2().eval() : factors,
+                     coefficients.col(column));
+    }
   });
   return coefficients;
 }
 
 Eigen::MatrixXf PolarCoefficients::read(std::span<const std::size_t> indices, Kind kind) const {
-  const Eigen::MatrixXf& kept = kind == Kind::Plain && images_.has_ctf() ? plain_ : filtered_;
+  const Eigen::MatrixXf& kept = kind == Kind::Plain && kinds_differ() ? plain_ : filtered_;
   if (kept.size() == 0) {
     return transform(indices, kind);
   }
@@ -100,7 +115,26 @@ Eigen::MatrixXd PolarCoefficients::ring_transfers_squared(
           model_.basis().ring_transfer_squared(*images_.condition(indices[i]).ctf);
     });
   }
+  for (std::size_t i = 0; i < indices.size() && !whitening_.empty(); ++i) {
+    transfers.col(static_cast<Eigen::Index>(i)).array() *=
+        whitening_[group_of(indices[i])].array().square();
+  }
   return transfers;
+}
+
+std::size_t PolarCoefficients::group_of(std::size_t index) const {
+  return images_.table().records[index].optics_group;
+}
+
+void PolarCoefficients::multiply_rings(const Eigen::VectorXd& factors,
+                                       Eigen::Ref<Eigen::VectorXf> image) const {
+  const PolarLayout& layout = model_.basis().layout();
+  for (int m = 0; m < layout.angular_frequencies(); ++m) {
+    const Eigen::Index count = layout.count(m);
+    for (const Eigen::Index part : {layout.offset(m), layout.offset(m) + count}) {
+      image.segment(part, count).array() *= factors.tail(count).cast<float>().array();
+    }
+  }
 }
 
 }  // namespace cryosip

@@ -1,13 +1,16 @@
-// Observed images as the coefficients that polar drawings have, kept in memory as long as they fit.
+// Observed images as the coefficients that polar drawings have, their noise made white, kept in
+// memory as long as they fit.
 #pragma once
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include <Eigen/Core>
 
 #include "libcryosip/core/progress.hpp"
 #include "libcryosip/dataset/image_set.hpp"
+#include "libcryosip/dataset/noise_spectrum.hpp"
 #include "libcryosip/forward/polar_image_model.hpp"
 
 namespace cryosip {
@@ -27,13 +30,15 @@ class PolarCoefficients {
   /// @param contrast  image = contrast * drawing + noise: tells what an image's sum is without its
   ///                  background, see PolarInput::pixel_sum
   /// @param plain     whether Kind::Plain will be asked for
+  /// @param whitening  both images y and CTFs C are multiplied by its factors, ring by ring
   /// @throws Error(Input) a pixel that is not finite (at once, or when read)
   PolarCoefficients(const ImageSet& images,
                     const PolarImageModel& model,
                     double contrast,
                     bool plain,
                     Progress& progress,
-                    std::size_t budget_bytes = kDefaultBudgetBytes);
+                    std::size_t budget_bytes = kDefaultBudgetBytes,
+                    const Whitening& whitening = {});
 
   [[nodiscard]] const ImageSet& images() const { return images_; }
   [[nodiscard]] const PolarImageModel& model() const { return model_; }
@@ -44,13 +49,17 @@ class PolarCoefficients {
 
  private:
   [[nodiscard]] Eigen::MatrixXf transform(std::span<const std::size_t> indices, Kind kind) const;
+  [[nodiscard]] bool kinds_differ() const { return images_.has_ctf() || !whitening_.empty(); }
+  [[nodiscard]] std::size_t group_of(std::size_t index) const;
+  void multiply_rings(const Eigen::VectorXd& factors, Eigen::Ref<Eigen::VectorXf> image) const;
   [[nodiscard]] Eigen::MatrixXf transform_all(Kind kind, Progress& progress) const;
 
   const ImageSet& images_;
   const PolarImageModel& model_;
   double contrast_;
-  Eigen::MatrixXf filtered_;  // (size, images), or empty
-  Eigen::MatrixXf plain_;     // the same
+  std::vector<Eigen::VectorXd> whitening_;  // (optics groups) of (rings), or empty
+  Eigen::MatrixXf filtered_;                // (size, images), or empty
+  Eigen::MatrixXf plain_;                   // the same
 };
 
 }  // namespace cryosip

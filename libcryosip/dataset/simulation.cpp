@@ -9,6 +9,7 @@
 #include "formats/mrc.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
+#include "libcryosip/core/units.hpp"
 #include "libcryosip/forward/noise.hpp"
 
 namespace cryosip {
@@ -32,11 +33,16 @@ void check(const SimulationOptions& options,
                                 options.optics == SimulationOptions::Optics::None),
           "the model is seen from one side without a microscope, expected fixed poses and no CTF");
   require(options.snr >= 0 && options.noise_sigma >= 0, "SNR and noise must not be negative");
+  require(options.noise_b_factor_angstrom2 >= 0, "the noise's B-factor must not be negative");
   require(options.snr == 0 || options.noise_sigma == 0, "give either an SNR or a noise sigma");
   require(options.defocus_min_angstrom <= options.defocus_max_angstrom,
           "the smallest defocus must not exceed the largest");
   require(options.shift_sigma_angstrom >= 0 && options.astigmatism_max_angstrom >= 0,
           "shifts and astigmatism must not be negative");
+  require(options.pose_error.angle_degree >= 0 && options.pose_error.shift_angstrom >= 0,
+          "errors of poses must not be negative");
+  require(!options.pose_error.any() || options.poses != SimulationOptions::Poses::Fixed,
+          "fixed poses have no error");
   const Eigen::Index dimension = std::visit([](const auto& any) { return any.dimension(); }, law);
   require(dimension == model.dimension(),
           "the distribution has " + std::to_string(dimension) + " coordinates, the model " +
@@ -88,6 +94,19 @@ Pose draw_pose(const SimulationOptions& options, std::size_t i) {
   pose.shift_angstrom.x() = options.shift_sigma_angstrom * stream.normal();
   pose.shift_angstrom.y() = options.shift_sigma_angstrom * stream.normal();
   return pose;
+}
+
+Pose with_error(const Pose& pose, const PoseError& error, std::uint64_t seed, std::size_t i) {
+  RandomStream stream(seed, StreamPurpose::PoseError, i);
+  Eigen::Vector3d turn;
+  Eigen::Vector2d shift;
+  for (double& angle : turn) {
+    angle = error.angle_degree * kRadianPerDegree * stream.normal();
+  }
+  for (double& along : shift) {
+    along = error.shift_angstrom * stream.normal();
+  }
+  return displaced(pose, turn, shift);
 }
 
 CtfParameters draw_optics(const SimulationOptions& options, std::size_t i) {
@@ -180,6 +199,7 @@ SimulationResult simulate(const ConformationModel& model,
     result.noise_sigma = std::sqrt(result.signal_variance / options.snr);
   }
 
+  const ColouredNoise noise(options.grid, options.noise_b_factor_angstrom2);
   const auto box = static_cast<std::size_t>(options.grid.box);
   formats::MrcStackWriter stack(stack_path, box, box, options.grid.pixel_size_angstrom);
   const ProgressStage stage(progress, "simulating images", options.count);
@@ -189,10 +209,10 @@ SimulationResult simulate(const ConformationModel& model,
     parallel_for(portion, [&](std::size_t offset) {
       Eigen::VectorXd& image = images[offset];
       if (result.noise_sigma > 0) {
-        add_white_noise(options.seed,
-                        first + offset,
-                        result.noise_sigma,
-                        {image.data(), static_cast<std::size_t>(image.size())});
+        noise.add(options.seed,
+                  first + offset,
+                  result.noise_sigma,
+                  {image.data(), static_cast<std::size_t>(image.size())});
       }
     });
     for (const Eigen::VectorXd& image : images) {
@@ -205,6 +225,12 @@ SimulationResult simulate(const ConformationModel& model,
     }
   }
   stack.commit();
+  if (options.pose_error.any()) {
+    for (std::size_t i = 0; i < options.count; ++i) {
+      Pose& pose = result.particles.records[i].pose;
+      pose = with_error(pose, options.pose_error, options.seed, i);
+    }
+  }
   return result;
 }
 

@@ -37,9 +37,11 @@ struct SimulationOptions {
   double defocus_max_angstrom = 25000;
   double astigmatism_max_angstrom = 0;  ///< dU - dV uniform in 0 .. this, at a uniform angle
   double shift_sigma_angstrom = 0;  ///< of x and of y, normal; not where poses come from a table
+  PoseError pose_error;             ///< of the poses written; images are drawn in the true ones
   /// Variance ratio of signal to noise over the whole box, after the CTF; 0: no noise by this rule.
   double snr = 0;
-  double noise_sigma = 0;  ///< of a pixel; used where snr is 0
+  double noise_sigma = 0;               ///< of a pixel; used where snr is 0
+  double noise_b_factor_angstrom2 = 0;  ///< see ColouredNoise; 0: white
   std::uint64_t seed = 1;
 };
 
@@ -47,7 +49,7 @@ struct SimulationOptions {
 using ConformationLaw = std::variant<Ensemble, Mixture>;
 
 struct SimulationResult {
-  ParticleTable particles;  ///< the truth: poses, shifts and optics
+  ParticleTable particles;  ///< the truth: poses (but for SimulationOptions::pose_error) and optics
   Ensemble truth;           ///< (images) conformations of equal weight, image i's own
   double noise_sigma = 0;
   double signal_variance = 0;  ///< over all pixels of the noise-free images after the CTF

@@ -2,6 +2,9 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
+
+#include <Eigen/Cholesky>
 
 #include "formats/error.hpp"
 
@@ -9,21 +12,59 @@ namespace cryosip {
 
 ImageLikelihood::ImageLikelihood(const Eigen::VectorXf& observed,
                                  const Eigen::VectorXf& transfer,
-                                 double noise_variance)
+                                 double noise_variance,
+                                 PoseSlack slack)
     : transfer_squared_((transfer.cast<double>().cwiseAbs2() / noise_variance).cast<float>()),
       filtered_((transfer.cast<double>().cwiseProduct(observed.cast<double>()) / noise_variance)
-                    .cast<float>()) {}
+                    .cast<float>()),
+      slack_(std::move(slack)) {
+  const Eigen::Index count = slack_.directions.cols();
+  if (count == 0) {
+    return;
+  }
+  const Eigen::MatrixXd directions = slack_.directions.cast<double>();
+  filtered_directions_ = transfer_squared_.asDiagonal() * slack_.directions;
+  image_overlaps_ = directions.transpose() * filtered_.cast<double>();
+  information_ =
+      directions.transpose() * transfer_squared_.cast<double>().asDiagonal() * directions;
+  const Eigen::MatrixXd precision = information_ + Eigen::MatrixXd::Identity(count, count);
+  const Eigen::LLT<Eigen::MatrixXd> factors(precision);
+  covariance_ = factors.solve(Eigen::MatrixXd::Identity(count, count));
+  spread_norm_ = information_.cwiseProduct(covariance_).sum();
+  const double half_log_det = factors.matrixLLT().diagonal().array().log().sum();
+  spread_divergence_ = 0.5 * (covariance_.trace() - static_cast<double>(count)) + half_log_det;
+}
+
+Eigen::VectorXd ImageLikelihood::pose_step(const Eigen::VectorXd& drawing_overlaps) const {
+  return covariance_ * (image_overlaps_ - drawing_overlaps - slack_.offset);
+}
+
+Eigen::VectorXd ImageLikelihood::pose(const Eigen::Ref<const Eigen::VectorXf>& simulated) const {
+  return slack_.offset + pose_step((filtered_directions_.transpose() * simulated).cast<double>());
+}
 
 ImageLikelihood::Fit ImageLikelihood::fit(
     const Eigen::Ref<const Eigen::VectorXf>& simulated) const {
-  return {simulated.dot(filtered_), simulated.cwiseAbs2().dot(transfer_squared_)};
+  Fit fit{simulated.dot(filtered_), simulated.cwiseAbs2().dot(transfer_squared_)};
+  if (slack_.directions.cols() > 0) {
+    const Eigen::VectorXd drawing_overlaps =
+        (filtered_directions_.transpose() * simulated).cast<double>();
+    const Eigen::VectorXd step = pose_step(drawing_overlaps);
+    fit.overlap += step.dot(image_overlaps_);
+    fit.norm += 2 * step.dot(drawing_overlaps) + step.dot(information_ * step) + spread_norm_;
+    fit.divergence = 0.5 * (slack_.offset + step).squaredNorm() + spread_divergence_;
+  }
+  return fit;
 }
 
 void ImageLikelihood::gradient(const Eigen::Ref<const Eigen::VectorXf>& simulated,
                                double factor,
                                Eigen::Ref<Eigen::VectorXf> result) const {
-  result.array() = static_cast<float>(factor) *
-                   (filtered_.array() - transfer_squared_.array() * simulated.array());
+  result.array() = filtered_.array() - transfer_squared_.array() * simulated.array();
+  if (slack_.directions.cols() > 0) {
+    result -= filtered_directions_ * (pose(simulated) - slack_.offset).cast<float>();
+  }
+  result *= static_cast<float>(factor);
 }
 
 Responsibilities responsibilities(const Eigen::VectorXd& log_likelihoods,

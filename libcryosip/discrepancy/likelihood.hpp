@@ -12,7 +12,17 @@
 
 namespace cryosip {
 
+/// What is unknown of a pose near the one that drawings are made in, to first order: a drawing x at
+/// the pose given + u is x + J (u - offset), with u ~ N(0, I).
+struct PoseSlack {
+  Eigen::MatrixXf directions;  ///< J (size, p): change of a drawing by each u; p may be 0
+  Eigen::VectorXd offset;      ///< (p): u of the pose that drawings are made in
+};
+
 /// One observed image, ready to be compared with many noise-free, CTF-free simulated ones.
+///
+/// Where the pose has slack, likelihoods are integrated over it in closed form (docs/theory.md 12):
+/// pose errors are then one more Gaussian noise, of covariance C J J^T C.
 class ImageLikelihood {
  public:
   /// @param observed        y (size)
@@ -20,28 +30,43 @@ class ImageLikelihood {
   /// @param noise_variance  sigma^2 of every real coefficient; > 0
   ImageLikelihood(const Eigen::VectorXf& observed,
                   const Eigen::VectorXf& transfer,
-                  double noise_variance);
+                  double noise_variance,
+                  PoseSlack slack = {});
 
-  /// <C x, y> / sigma^2 and |C x|^2 / sigma^2.
+  /// <C x, y> / sigma^2 and |C x|^2 / sigma^2: means over the pose, given image and x.
   struct Fit {
     double overlap = 0;
     double norm = 0;
+    double divergence = 0;  ///< KL divergence of the pose's law given image and x from its law
 
-    /// -|y - C x|^2 / (2 sigma^2): log p(y|x), up to a term of y alone.
-    [[nodiscard]] double log_likelihood() const { return overlap - norm / 2; }
+    /// -|y - C x|^2 / (2 sigma^2), its exponential integrated over the pose: log p(y|x), up to a
+    /// term of y alone.
+    [[nodiscard]] double log_likelihood() const { return overlap - norm / 2 - divergence; }
   };
   [[nodiscard]] Fit fit(const Eigen::Ref<const Eigen::VectorXf>& simulated) const;
   [[nodiscard]] double log_likelihood(const Eigen::Ref<const Eigen::VectorXf>& simulated) const {
     return fit(simulated).log_likelihood();
   }
-  /// factor * C (y - C x) / sigma^2: factor times the gradient of log p(y|x) by x.
+  /// Mean of u given image and x: (p).
+  [[nodiscard]] Eigen::VectorXd pose(const Eigen::Ref<const Eigen::VectorXf>& simulated) const;
+  /// factor * C (y - C x) / sigma^2, x in the mean pose(): factor times the gradient of log p(y|x)
+  /// by x.
   void gradient(const Eigen::Ref<const Eigen::VectorXf>& simulated,
                 double factor,
                 Eigen::Ref<Eigen::VectorXf> result) const;
 
  private:
+  [[nodiscard]] Eigen::VectorXd pose_step(const Eigen::VectorXd& drawing_overlaps) const;
+
   Eigen::VectorXf transfer_squared_;  // (size): C^2 / sigma^2
   Eigen::VectorXf filtered_;          // (size): C y / sigma^2
+  PoseSlack slack_;
+  Eigen::MatrixXf filtered_directions_;  // (size, p): C^2 J / sigma^2
+  Eigen::VectorXd image_overlaps_;       // (p): J^T C y / sigma^2
+  Eigen::MatrixXd information_;          // (p, p): J^T C^2 J / sigma^2
+  Eigen::MatrixXd covariance_;           // (p, p): of u given the image, (information + I)^-1
+  double spread_norm_ = 0;               // trace of information * covariance
+  double spread_divergence_ = 0;         // (trace covariance - p - log det covariance) / 2
 };
 
 /// Posterior of the conformations given one image.

@@ -36,6 +36,10 @@ Choice choose(const ImageFlowOptions& options, const ImageSet& images) {
     choice.objective = ObjectiveKind::Likelihood;
   }
   const bool is_likelihood = choice.objective == ObjectiveKind::Likelihood;
+  if (options.likelihood.pose_error.any() && (choice.poses != PoseLaw::Given || !is_likelihood)) {
+    throw Error(ErrorKind::Usage,
+                "errors of poses are integrated out by the likelihood with given poses alone");
+  }
   if (choice.poses == PoseLaw::Given) {
     if (options.in_plane == InPlane::Integrated) {
       throw Error(ErrorKind::Usage, "the in-plane angle is given: it cannot be integrated out");
@@ -72,10 +76,15 @@ class ImageFlow {
         given_contrast_(known_contrast(model, options.contrast)),
         model_(model.image_model(images.grid(), options.resolution_angstrom, options.imaging)) {
     progress.note(describe(images, *model_));
-    // The steered objective has coefficients of its own; a few of these tell scale and contrast.
+    if (!options.noise_sigma && model.has_views()) {
+      whitening_ = estimate_whitening(images, progress);
+    }
+    // Images are worth keeping where a step looks at thousands of them; elsewhere they are few, and
+    // memory then does not grow with the data set.
     const std::size_t budget =
-        choice_.of == Choice::Class::Steered ? 0 : ImageCoefficients::kDefaultBudgetBytes;
-    coefficients_ = std::make_unique<ImageCoefficients>(images, *model_, progress, budget);
+        choice_.of == Choice::Class::Sample ? ImageCoefficients::kDefaultBudgetBytes : 0;
+    coefficients_ =
+        std::make_unique<ImageCoefficients>(images, *model_, progress, budget, whitening_);
     set_options();
   }
 
@@ -112,7 +121,13 @@ class ImageFlow {
             carried_or(ensemble, goes_on, kFirstContrastLabel, [&] { return scale.contrast; });
         chosen.emplace_back(kFirstContrastLabel, contrast);
         polar =
-            std::make_unique<PolarCoefficients>(images_, *polar_model, contrast, plain, progress);
+            std::make_unique<PolarCoefficients>(images_,
+                                                *polar_model,
+                                                contrast,
+                                                plain,
+                                                progress,
+                                                plain ? PolarCoefficients::kDefaultBudgetBytes : 0,
+                                                whitening_);
         const EffectiveNoise noise =
             effective_noise(*polar, scale, steered_engine, ensemble, goes_on, progress);
         chosen.emplace_back(kInflationLabel, noise.inflation);
@@ -229,7 +244,8 @@ class ImageFlow {
       return likelihood_.initial_temperature;
     }
     return carried_or(ensemble, goes_on, kTemperatureLabel, [&] {
-      const double chosen = choose_initial_temperature(*coefficients_, scale, ensemble, progress);
+      const double chosen = choose_initial_temperature(
+          *coefficients_, scale, likelihood_.pose_error, ensemble, progress);
       progress.note("initial temperature: " + shown(chosen) + " (chosen)");
       return chosen;
     });
@@ -283,6 +299,7 @@ class ImageFlow {
   const ImageFlowOptions& options_;
   Choice choice_;
   std::optional<double> given_contrast_;
+  Whitening whitening_;
   std::unique_ptr<const ImageModel> model_;
   std::unique_ptr<const ImageCoefficients> coefficients_;
   LikelihoodOptions likelihood_;

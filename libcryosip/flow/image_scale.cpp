@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "formats/error.hpp"
@@ -41,7 +42,7 @@ double estimate_contrast_at_given_poses(const ImageCoefficients& images,
       model.draw(ensemble.coordinates.col(i), condition.pose, *workspace, drawn);
       mean += ensemble.weights(i) * drawn.cast<double>();
     }
-    mean.array() *= model.transfer(condition.ctf).cast<double>().array();
+    mean.array() *= images.transfer(image).cast<double>().array();
     overlaps[u] = mean.dot(images.read(image).cast<double>());
     norms[u] = mean.squaredNorm();
   });
@@ -76,20 +77,28 @@ double estimate_contrast_from_energy(const ImageCoefficients& images,
   const double signal = observed.colwise().squaredNorm().mean() - noise_energy;
 
   const NuisanceLaw law(images.images(), poses, seed);
+  Eigen::MatrixXf drawings(model.size(), static_cast<Eigen::Index>(used));
   const double drawn_energy = parallel_sum(used, [&](std::size_t u) {
     const ImagingCondition condition = law.sample(0, u);
     const auto workspace = model.workspace();
     const Eigen::Index conformation = static_cast<Eigen::Index>(u) % ensemble.size();
-    Eigen::VectorXf drawn(model.size());
+    auto drawn = drawings.col(static_cast<Eigen::Index>(u));
     model.draw(ensemble.coordinates.col(conformation), condition.pose, *workspace, drawn);
-    return drawn.cwiseProduct(model.transfer(condition.ctf)).cast<double>().squaredNorm();
+    return drawn.cwiseProduct(images.transfer(law.image(0, u))).cast<double>().squaredNorm();
+  });
+  const Eigen::VectorXd mean = drawings.cast<double>().rowwise().mean();
+  const double overlap = parallel_sum(used, [&](std::size_t u) {
+    return images.transfer(indices[u])
+        .cast<double>()
+        .cwiseProduct(mean)
+        .dot(observed.col(static_cast<Eigen::Index>(u)));
   });
   const double drawn = drawn_energy / static_cast<double>(used);
   if (!(signal > 0) || !(drawn > 0)) {
     throw Error(ErrorKind::Numerical,
                 "contrast: the images hold no more energy than the noise; give --contrast");
   }
-  return std::sqrt(signal / drawn);
+  return std::copysign(std::sqrt(signal / drawn), overlap);
 }
 
 std::string describe(const ImageSet& images, const ImageModel& model) {
@@ -102,6 +111,17 @@ std::string describe(const ImageSet& images, const ImageModel& model) {
 std::optional<double> known_contrast(const ConformationModel& model,
                                      const std::optional<double>& given) {
   return given || model.has_views() ? given : 1;
+}
+
+Whitening estimate_whitening(const ImageSet& images, Progress& progress) {
+  std::vector<NoiseSpectrum> spectra = estimate_noise_spectra(images);
+  for (std::size_t group = 0; group < spectra.size(); ++group) {
+    if (spectra[group].sigma > 0) {
+      progress.note(
+          describe(spectra[group], images.table().optics_groups[group].name, images.grid()));
+    }
+  }
+  return {std::move(spectra), estimate_noise_sigma(images)};
 }
 
 ImageScale image_scale(const ImageCoefficients& images,

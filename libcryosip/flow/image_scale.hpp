@@ -42,6 +42,10 @@ enum class ContrastEstimate {
 std::optional<double> known_contrast(const ConformationModel& model,
                                      const std::optional<double>& given);
 
+/// What makes the noise of all optics groups white, from their spectra, which are said through
+/// progress.note(); to be asked for before the images' coefficients are made.
+Whitening estimate_whitening(const ImageSet& images, Progress& progress);
+
 /// Noise sigma, measured outside the particles' circle, and contrast, against the ensemble, where
 /// they are not known.  Both are said through progress.note(), a negative contrast is warned of.
 /// @param poses, seed  of ContrastEstimate::FromEnergy
@@ -63,8 +67,9 @@ double estimate_contrast_at_given_poses(const ImageCoefficients& images,
                                         Progress& progress,
                                         std::size_t max_images = 200);
 
-/// Contrast (taken positive) from the energy of the images beyond the noise's, against the energy
-/// of the ensemble's images under the law: needs no pose.
+/// Contrast from the energy of the images beyond the noise's, against the energy of the ensemble's
+/// images under the law: needs no pose.  Its sign is that of the images' overlap with the law's
+/// mean drawing, each in its own CTF: a blob at the centre.
 /// @throws Error(Numerical) where the images hold no more than the noise
 double estimate_contrast_from_energy(const ImageCoefficients& images,
                                      const Ensemble& ensemble,

@@ -6,7 +6,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
-#include "libcryosip/discrepancy/likelihood.hpp"
+#include "libcryosip/flow/pose_slack.hpp"
 
 namespace cryosip {
 namespace {
@@ -22,35 +22,41 @@ struct ImageShare {
   std::size_t gradients = 0;
 };
 
-ImageLikelihood likelihood_of(const ImageCoefficients& images,
-                              std::size_t image,
-                              const ImagingCondition& condition,
-                              const ImageScale& scale) {
-  return {images.read(image),
-          static_cast<float>(scale.contrast) * images.model().transfer(condition.ctf),
-          scale.noise_sigma * scale.noise_sigma};
+ImageView look_at(const ImageCoefficients& images,
+                  std::size_t image,
+                  const ImageScale& scale,
+                  const PoseError& pose_error,
+                  const Ensemble& ensemble,
+                  double temperature) {
+  const ObservedImage observed{images.read(image),
+                               static_cast<float>(scale.contrast) * images.transfer(image),
+                               images.images().table().records[image].pose,
+                               scale.noise_sigma * scale.noise_sigma};
+  return view_of(images.model(), ensemble, observed, pose_error, temperature, image);
 }
 
 // Every conformation as one image would show it.
 struct Drawings {
   Eigen::MatrixXf images;           // (coefficients, conformations), without the CTF
   Eigen::VectorXd log_likelihoods;  // (conformations)
-  Eigen::VectorXd overlaps;         // (conformations): <C x, y> / sigma^2
+  Eigen::VectorXd overlaps;         // (conformations): ImageLikelihood::Fit's
+  Eigen::VectorXd norms;
 };
 
 Drawings draw_all(const ImageModel& model,
                   const Eigen::MatrixXd& coordinates,
-                  const ImagingCondition& condition,
-                  const ImageLikelihood& likelihood) {
+                  const ImageView& view) {
   Drawings drawings{Eigen::MatrixXf(model.size(), coordinates.cols()),
+                    Eigen::VectorXd(coordinates.cols()),
                     Eigen::VectorXd(coordinates.cols()),
                     Eigen::VectorXd(coordinates.cols())};
   const auto workspace = model.workspace();
   for (Eigen::Index i = 0; i < coordinates.cols(); ++i) {
-    model.draw(coordinates.col(i), condition.pose, *workspace, drawings.images.col(i));
-    const ImageLikelihood::Fit fit = likelihood.fit(drawings.images.col(i));
+    model.draw(coordinates.col(i), view.pose, *workspace, drawings.images.col(i));
+    const ImageLikelihood::Fit fit = view.likelihood.fit(drawings.images.col(i));
     drawings.log_likelihoods(i) = fit.log_likelihood();
     drawings.overlaps(i) = fit.overlap;
+    drawings.norms(i) = fit.norm;
   }
   return drawings;
 }
@@ -74,10 +80,13 @@ LikelihoodObjective::LikelihoodObjective(const ImageCoefficients& images,
   }
   if (!(initial_temperature >= 1) || !(options.cooling_share > 0) ||
       !(options.cooling_share <= 1) || !(scale.noise_sigma > 0) || !std::isfinite(scale.contrast) ||
-      scale.contrast == 0) {
+      scale.contrast == 0 || !(options.pose_error.angle_degree >= 0) ||
+      !(options.pose_error.shift_angstrom >= 0)) {
     throw Error(ErrorKind::Usage,
                 "likelihood objective: expected a temperature of at least 1, a cooling share in "
-                "(0, 1], a positive noise sigma and a contrast that is not zero");
+                "(0, 1], a positive noise sigma, a contrast that is not zero and errors of poses "
+                "that are not "
+                "negative");
   }
 }
 
@@ -90,6 +99,10 @@ std::string describe(const LikelihoodOptions& options) {
     text << "auto";
   }
   text << " cooling=" << options.cooling_share;
+  if (options.pose_error.any()) {
+    text << " pose-error=" << options.pose_error.angle_degree << "deg,"
+         << options.pose_error.shift_angstrom << "A";
+  }
   return text.str();
 }
 
@@ -105,9 +118,9 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
 
   std::vector<ImageShare> shares(batch.size());
   parallel_for(batch.size(), [&](std::size_t b) {
-    const ImagingCondition condition = images_.images().condition(batch[b]);
-    const ImageLikelihood likelihood = likelihood_of(images_, batch[b], condition, scale_);
-    const Drawings drawn = draw_all(model, ensemble.coordinates, condition, likelihood);
+    const ImageView view =
+        look_at(images_, batch[b], scale_, options_.pose_error, ensemble, temperature);
+    const Drawings drawn = draw_all(model, ensemble.coordinates, view);
     const Responsibilities posterior =
         responsibilities(drawn.log_likelihoods, ensemble.weights, temperature);
 
@@ -119,10 +132,9 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
       // Tempered posteriors would shrink it: they hold conformations the image has nothing of.
       const Eigen::VectorXd sharp =
           responsibilities(drawn.log_likelihoods, ensemble.weights, 1).values;
-      share.fit = {sharp.dot(drawn.overlaps),
-                   2 * sharp.dot(drawn.overlaps - drawn.log_likelihoods)};
+      share.fit = {sharp.dot(drawn.overlaps), sharp.dot(drawn.norms)};
     }
-    const Drawings at_points = apart ? draw_all(model, points, condition, likelihood) : Drawings{};
+    const Drawings at_points = apart ? draw_all(model, points, view) : Drawings{};
     const Drawings& pulled = apart ? at_points : drawn;
     share.explanation = (pulled.log_likelihoods / temperature).array() - posterior.log_evidence;
     share.explanation = share.explanation.array().exp();
@@ -137,9 +149,9 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
         continue;
       }
       ++share.gradients;
-      likelihood.gradient(pulled.images.col(i), shares_of_points(i), adjoint);
+      view.likelihood.gradient(pulled.images.col(i), shares_of_points(i), adjoint);
       // Once more, for the workspace; far fewer conformations come here than were drawn.
-      model.draw(points.col(i), condition.pose, *workspace, image);
+      model.draw(points.col(i), view.pose, *workspace, image);
       share.pull.col(i) = model.pull_back(*workspace, adjoint);
     }
   });
@@ -185,14 +197,15 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
 Eigen::VectorXd log_likelihoods_in_own_pose(const ImageCoefficients& images,
                                             std::size_t image,
                                             const ImageScale& scale,
-                                            const Eigen::MatrixXd& coordinates) {
-  const ImagingCondition condition = images.images().condition(image);
-  const ImageLikelihood likelihood = likelihood_of(images, image, condition, scale);
-  return draw_all(images.model(), coordinates, condition, likelihood).log_likelihoods;
+                                            const PoseError& pose_error,
+                                            const Ensemble& ensemble) {
+  const ImageView view = look_at(images, image, scale, pose_error, ensemble, 1);
+  return draw_all(images.model(), ensemble.coordinates, view).log_likelihoods;
 }
 
 double choose_initial_temperature(const ImageCoefficients& images,
                                   const ImageScale& scale,
+                                  const PoseError& pose_error,
                                   const Ensemble& ensemble,
                                   Progress& progress,
                                   std::size_t max_images) {
@@ -204,7 +217,7 @@ double choose_initial_temperature(const ImageCoefficients& images,
   std::vector<Eigen::VectorXd> log_likelihoods(used);
   parallel_for(used, [&](std::size_t u) {
     log_likelihoods[u] =
-        log_likelihoods_in_own_pose(images, u * total / used, scale, ensemble.coordinates);
+        log_likelihoods_in_own_pose(images, u * total / used, scale, pose_error, ensemble);
   });
   const auto effective_share = [&](double temperature) {
     double sum = 0;

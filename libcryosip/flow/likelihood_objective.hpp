@@ -21,9 +21,10 @@ struct LikelihoodOptions {
   std::size_t images_per_step = 48;  ///< > 0
   /// >= 1, or 0: chosen from the data, see choose_initial_temperature().  It ends at 1.
   double initial_temperature = 0;
-  double cooling_share = 0.6;  ///< of the schedule, in (0, 1]
+  double cooling_share = 0.3;  ///< of the schedule, in (0, 1]
   /// Gradients are computed only where a conformation's posterior exceeds this.
   double negligible_responsibility = 1e-4;
+  PoseError pose_error;  ///< of the given poses, integrated out: see view_of()
   std::uint64_t seed = 1;
 };
 
@@ -59,7 +60,8 @@ class LikelihoodObjective final : public FlowObjective {
 Eigen::VectorXd log_likelihoods_in_own_pose(const ImageCoefficients& images,
                                             std::size_t image,
                                             const ImageScale& scale,
-                                            const Eigen::MatrixXd& coordinates);
+                                            const PoseError& pose_error,
+                                            const Ensemble& ensemble);
 
 /// The temperature, at least 1, at which an image's posterior spreads over a fifth of the ensemble
 /// (mean of 1 / sum r^2 over the images looked at).  A colder start leaves conformations where no
@@ -68,6 +70,7 @@ Eigen::VectorXd log_likelihoods_in_own_pose(const ImageCoefficients& images,
 /// @param scale  its contrast and noise are used as they are
 double choose_initial_temperature(const ImageCoefficients& images,
                                   const ImageScale& scale,
+                                  const PoseError& pose_error,
                                   const Ensemble& ensemble,
                                   Progress& progress,
                                   std::size_t max_images = 100);

@@ -21,13 +21,18 @@ NuisanceLaw::NuisanceLaw(const ImageSet& images, PoseLaw poses, std::uint64_t se
 
 ImagingCondition NuisanceLaw::sample(std::int64_t step, std::size_t conformation) const {
   const auto at_step = static_cast<std::uint64_t>(step);
-  RandomStream optics(seed_, StreamPurpose::FlowOptics, at_step, conformation);
-  ImagingCondition condition = images_.condition(optics.below(images_.size()));
+  ImagingCondition condition = images_.condition(image(step, conformation));
   if (poses_ == PoseLaw::Uniform) {
     RandomStream pose(seed_, StreamPurpose::FlowPose, at_step, conformation);
     condition.pose = {pose.rotation(), Eigen::Vector2d::Zero()};
   }
   return condition;
+}
+
+std::size_t NuisanceLaw::image(std::int64_t step, std::size_t conformation) const {
+  RandomStream optics(
+      seed_, StreamPurpose::FlowOptics, static_cast<std::uint64_t>(step), conformation);
+  return optics.below(images_.size());
 }
 
 BatchSchedule::BatchSchedule(std::size_t images, std::size_t batch, std::uint64_t seed)

@@ -25,6 +25,8 @@ class NuisanceLaw {
   /// omega of one simulated image (paper section 2.5.3, method A).  Optics come from an image drawn
   /// at random; under PoseLaw::Given the pose is that same image's.
   [[nodiscard]] ImagingCondition sample(std::int64_t step, std::size_t conformation) const;
+  /// Which image that is.
+  [[nodiscard]] std::size_t image(std::int64_t step, std::size_t conformation) const;
 
  private:
   const ImageSet& images_;

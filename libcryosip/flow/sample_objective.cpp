@@ -154,7 +154,7 @@ SampleObjective::Draws SampleObjective::draw(const Eigen::VectorXd& weights,
   const auto contrast = static_cast<float>(scale_.contrast);
   parallel_for(draws.plan.distinct_nuisances, [&](std::size_t n) {
     draws.conditions[n] = law_.sample(step, n);
-    draws.transfers[n] = with_ctf ? contrast * images_.model().transfer(draws.conditions[n].ctf)
+    draws.transfers[n] = with_ctf ? contrast * images_.transfer(law_.image(step, n))
                                   : images_.model().transfer(std::nullopt);
   });
   return draws;
@@ -208,8 +208,7 @@ DiscrepancyResult SampleObjective::compare(const SimulatedImages<float>& simulat
     Eigen::MatrixXf transfer(observed.rows(), observed.cols());
     parallel_for(batch.size(), [&](std::size_t b) {
       transfer.col(static_cast<Eigen::Index>(b)) =
-          static_cast<float>(scale_.contrast) *
-          images_.model().transfer(images_.images().condition(batch[b]).ctf);
+          static_cast<float>(scale_.contrast) * images_.transfer(batch[b]);
     });
     return drawn_pose_likelihood(
         engine_, simulated, observed, transfer, variance, temperature(moment));

@@ -178,6 +178,14 @@ Eigen::VectorXd FourierDisc::synthesise(const Eigen::VectorXd& coefficients) con
   return image;
 }
 
+Eigen::VectorXd FourierDisc::cycles() const {
+  Eigen::VectorXd result(size());
+  for (Eigen::Index i = 0; i < frequencies(); ++i) {
+    result(i) = result(frequencies() + i) = frequency(i).cast<double>().norm();
+  }
+  return result;
+}
+
 Eigen::VectorXd FourierDisc::transfer(const Ctf& ctf) const {
   Eigen::VectorXd values(frequencies());
   const double step = 1 / grid_.edge_angstrom();

@@ -55,6 +55,8 @@ class ImageBasis {
   /// Multiplies the image's spectrum by the CTF.  Symmetric: it is its own adjoint.
   [[nodiscard]] virtual Eigen::VectorXd apply_ctf(const Ctf& ctf,
                                                   const Eigen::VectorXd& coefficients) const = 0;
+  /// |k| of every coefficient (size), in cycles a box; empty where they are no frequencies.
+  [[nodiscard]] virtual Eigen::VectorXd cycles() const { return {}; }
   /// Gradient of <adjoint, apply_ctf(ctf, coefficients)> by the CTF's parameters.
   [[nodiscard]] virtual Ctf::Gradient ctf_gradient(const Ctf& ctf,
                                                    const Eigen::VectorXd& coefficients,
@@ -109,6 +111,8 @@ class FourierDisc final : public ImageBasis {
   [[nodiscard]] Ctf::Gradient ctf_gradient(const Ctf& ctf,
                                            const Eigen::VectorXd& coefficients,
                                            const Eigen::VectorXd& adjoint) const override;
+
+  [[nodiscard]] Eigen::VectorXd cycles() const override;
 
   /// Number of complex coefficients.
   [[nodiscard]] Eigen::Index frequencies() const {

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include <Eigen/Geometry>
+
 #include "libcryosip/core/units.hpp"
 
 namespace cryosip {
@@ -24,6 +26,17 @@ Eigen::Matrix3d about_y(double angle_degree) {
 }
 
 }  // namespace
+
+Pose displaced(const Pose& pose,
+               const Eigen::Vector3d& turn_radian,
+               const Eigen::Vector2d& shift_angstrom) {
+  Pose result{pose.rotation, pose.shift_angstrom + shift_angstrom};
+  if (const double angle = turn_radian.norm(); angle > 0) {
+    result.rotation =
+        Eigen::AngleAxisd(angle, turn_radian / angle).toRotationMatrix() * pose.rotation;
+  }
+  return result;
+}
 
 Eigen::Matrix3d rotation_matrix(const EulerAngles& angles) {
   return about_z(angles.psi_degree) * about_y(angles.tilt_degree) * about_z(angles.rot_degree);

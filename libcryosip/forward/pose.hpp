@@ -20,6 +20,20 @@ struct Pose {
   Eigen::Vector2d shift_angstrom = Eigen::Vector2d::Zero();
 };
 
+/// How far given poses may be from the true ones: independent normal errors.
+struct PoseError {
+  double angle_degree = 0;    ///< standard deviation of a turn about each of the view's three axes
+  double shift_angstrom = 0;  ///< of the shift along x and along y
+
+  [[nodiscard]] bool any() const { return angle_degree > 0 || shift_angstrom > 0; }
+};
+
+/// The pose with exp([turn]x) put in front of its rotation and the shift added to its own.
+/// @param turn_radian  about the view's axes x, y, z
+Pose displaced(const Pose& pose,
+               const Eigen::Vector3d& turn_radian,
+               const Eigen::Vector2d& shift_angstrom);
+
 /// A = Rz(psi) Ry(tilt) Rz(rot) with Rz(t) = [[cos t, sin t, 0], [-sin t, cos t, 0], [0, 0, 1]] and
 /// Ry(t) = [[cos t, 0, -sin t], [0, 1, 0], [sin t, 0, cos t]], as RELION's Euler_angles2matrix.
 Eigen::Matrix3d rotation_matrix(const EulerAngles& angles);

@@ -120,7 +120,7 @@ MapObjective::Sums MapObjective::evaluate_given(const MapPoint& point) const {
       const ImagingCondition condition = images_.images().condition(indices_[j]);
       const ImageLikelihood likelihood(
           images_.read(indices_[j]),
-          static_cast<float>(point.contrast) * model.transfer(condition.ctf),
+          static_cast<float>(point.contrast) * images_.transfer(indices_[j]),
           noise_variance_);
       auto logs = log_likelihoods.col(signed_index(j));
       for (Eigen::Index k = 0; k < structures; ++k) {
@@ -172,9 +172,7 @@ Tile read_tile(const ImageCoefficients& images,
   Tile tile{Eigen::MatrixXf(images.model().size(), signed_index(count)),
             Eigen::MatrixXf(images.model().size(), signed_index(count))};
   parallel_for(count, [&](std::size_t b) {
-    const ImagingCondition condition = images.images().condition(indices[b]);
-    const Eigen::VectorXd transfer =
-        contrast * images.model().transfer(condition.ctf).cast<double>();
+    const Eigen::VectorXd transfer = contrast * images.transfer(indices[b]).cast<double>();
     tile.filtered.col(signed_index(b)) =
         (transfer.cwiseProduct(images.read(indices[b]).cast<double>()) / noise_variance)
             .cast<float>();
@@ -309,11 +307,12 @@ Eigen::VectorXd MapObjective::information(const MapPoint& point) const {
   const Eigen::Index coordinates = point.coordinates.rows();
   std::vector<Eigen::VectorXd> shares(used, Eigen::VectorXd::Zero(coordinates));
   parallel_for(used, [&](std::size_t u) {
-    ImagingCondition condition = images_.images().condition(indices_[u * indices_.size() / used]);
+    const std::size_t image = indices_[u * indices_.size() / used];
+    ImagingCondition condition = images_.images().condition(image);
     if (!nuisances_.empty()) {
       condition.pose = nuisances_[u % nuisances_.size()];
     }
-    const Eigen::VectorXf transfer = model.transfer(condition.ctf);
+    const Eigen::VectorXf transfer = images_.transfer(image);
     const auto workspace = model.workspace();
     Eigen::VectorXf up(model.size());
     Eigen::VectorXf down(model.size());

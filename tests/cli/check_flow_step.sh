@@ -13,7 +13,7 @@ expect() { expect_failure cryosip-flow-step "never.star" "$@"; }
 
 # shellcheck disable=SC2086  # the commands are lists of words
 {
-  for how in '--poses given' '--poses uniform --views 4' '--poses uniform --objective mmd' \
+  for how in '--poses given' '--angle-error 2 --shift-error 3' '--poses uniform --views 4' '--poses uniform --objective mmd' \
     '--poses uniform --objective mmd --in-plane drawn' '--poses uniform --objective energy' \
     '--integrator euler --step-size 1e-3' '--integrator momentum --step-size 1e-3 --momentum 0.5' \
     '--weight-rate 0.1 --injection 0.1' \
@@ -86,7 +86,26 @@ expect() { expect_failure cryosip-flow-step "never.star" "$@"; }
     $flow --poses uniform --objective energy --in-plane integrated start.star -o never.star
   expect 2 '.*multiple of 8' $flow --poses uniform --angles 20 start.star -o never.star
   expect 2 '.*nuisances' $flow --objective mmd --sampling A --nuisances 2 start.star -o never.star
+  expect 2 'errors of poses are integrated out by the likelihood with given poses alone' \
+    $flow --poses uniform --shift-error 2 start.star -o never.star
+  expect 2 'likelihood objective: expected .*errors of poses' $flow --angle-error -1 start.star -o never.star
   expect 5 '.*finite' $flow --objective chi-squared start.star --steps 1 -o never.star
+
+  # Coloured noise is found, said, and the same on any number of threads and in parts.
+  cryosip-simulate --quiet --model modes.nmd --mixture mixture.star --count 60 --box 32 --angpix 4.5 \
+    --snr 0.2 --noise-b-factor 300 -o coloured || complain "--noise-b-factor failed"
+  flow_coloured="cryosip-flow-step --no-provenance --images coloured.star --images-per-step 10"
+  for how in '--poses given' '--poses uniform --views 4' '--poses uniform --objective mmd'; do
+    $flow_coloured $how start.star --steps 10 -j 1 -o once.star 2>err || complain "$how, coloured: failed"
+    grep -q 'noise of optics group opticsGroup1: sigma .*, coloured: ' err || complain "$how, coloured: said $(cat err)"
+    $flow_coloured -q $how start.star --steps 10 -j 2 -o threads.star || complain "$how, coloured: failed"
+    cmp once.star threads.star || complain "$how, coloured: one thread and two differ"
+    $flow_coloured -q $how start.star --steps 4 --schedule-steps 10 -o part1.star || complain "$how: part 1"
+    $flow_coloured -q $how part1.star -o part2.star || complain "$how: part 2"
+    cmp once.star part2.star || complain "$how, coloured: two parts differ from the whole"
+  done
+  cryosip-flow-step --images particles.star --steps 1 -o once.star start.star 2>err
+  grep -q 'noise of optics group opticsGroup1: sigma .*, white' err || complain "white noise: said $(cat err)"
 
   # The trap of drawn poses is named.
   $flow --poses uniform --objective likelihood --in-plane drawn --steps 1 start.star -o trapped.star 2>err ||

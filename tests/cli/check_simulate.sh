@@ -20,6 +20,21 @@ expect() { expect_failure cryosip-simulate "p.mrcs p.star p_truth.star" "$@"; }
     cmp one/$file two/$file || complain "$file differs between one thread and two"
   done
 
+  # Errors of poses change what is written of them, and no image; coloured noise keeps its size.
+  mkdir errors coloured
+  (cd errors && $with_mixture --snr 0.1 --shift-sigma 3 --angle-error 3 --shift-error 2 -o p) ||
+    complain "errors of poses were refused"
+  cmp one/p.mrcs errors/p.mrcs || complain "errors of poses changed images"
+  grep '@' one/p.star >exact; grep '@' errors/p.star >wrong
+  paste -d ' ' exact wrong | awk -v half="$(head -n 1 exact | wc -w)" '
+    { sum += ($6 - $(6 + half))^2 + ($7 - $(7 + half))^2; different += $4 != $(4 + half) }
+    END { rms = sqrt(sum / (2 * NR)); exit !(rms > 1.5 && rms < 2.5 && different == NR) }' ||
+    complain "errors of poses are not of the size asked for"
+  (cd coloured && $with_mixture --snr 0.1 --shift-sigma 3 --noise-b-factor 200 -o p) ||
+    complain "coloured noise was refused"
+  if cmp -s one/p.mrcs coloured/p.mrcs; then complain "coloured noise is white"; fi
+  expect 2 'simulation: errors of poses must not be negative' $with_mixture --angle-error -1 -o p
+
   # Another seed, other images; the ensemble that one run wrote is a law and a table for another.
   mkdir three
   (cd three && $with_mixture --snr 0.1 --seed 2 -o p) || complain "simulating failed"

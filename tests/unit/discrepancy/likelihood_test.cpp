@@ -6,6 +6,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/random.hpp"
+#include "libcryosip/core/units.hpp"
 #include "tests/support/random_images.hpp"
 
 namespace cryosip {
@@ -80,6 +81,74 @@ TEST_F(Likelihood, LeavesOutCoefficientsWithoutTransfer) {
   EXPECT_EQ(gradient(8), 0);
   EXPECT_EQ(likelihood.log_likelihood(x_.cast<float>()),
             likelihood.log_likelihood(other.cast<float>()));
+}
+
+// The pose integrated over by quadrature: u on a grid, its law N(0, I), x + J (u - offset) seen.
+class SlackLikelihood : public Likelihood {
+ protected:
+  struct Integral {
+    double log_likelihood = 0;
+    Eigen::Vector2d mean;
+    double overlap = 0;
+    double norm = 0;
+  };
+  [[nodiscard]] Integral integral(const Eigen::VectorXd& x) const {
+    constexpr double kReach = 8;
+    constexpr int kPoints = 321;
+    constexpr double kSpacing = 2 * kReach / (kPoints - 1);
+    Integral result{0, Eigen::Vector2d::Zero()};
+    double sum = 0;
+    for (int a = 0; a < kPoints; ++a) {
+      for (int b = 0; b < kPoints; ++b) {
+        const Eigen::Vector2d u(a * kSpacing - kReach, b * kSpacing - kReach);
+        const Eigen::VectorXd seen = x + directions_ * (u - offset_);
+        const double density = std::exp(-u.squaredNorm() / 2) / (2 * kPi) * kSpacing * kSpacing *
+                               std::exp(log_likelihood(y_, c_, seen));
+        sum += density;
+        result.mean += density * u;
+        result.overlap += density * c_.cwiseProduct(seen).dot(y_) / kVariance;
+        result.norm += density * c_.cwiseProduct(seen).squaredNorm() / kVariance;
+      }
+    }
+    result.log_likelihood = std::log(sum);
+    result.mean /= sum;
+    result.overlap /= sum;
+    result.norm /= sum;
+    return result;
+  }
+
+  Eigen::MatrixXd directions_ = [] {
+    Eigen::MatrixXd directions(12, 2);
+    directions << 0.3 * random_vector(12, 4), 0.5 * random_vector(12, 5);
+    return directions;
+  }();
+  Eigen::Vector2d offset_{0.4, -0.7};
+  ImageLikelihood slack_{
+      y_.cast<float>(), c_.cast<float>(), kVariance, {directions_.cast<float>(), offset_}};
+};
+
+TEST_F(SlackLikelihood, IsTheIntegralOverThePose) {
+  const Integral expected = integral(x_);
+  const ImageLikelihood::Fit fit = slack_.fit(x_.cast<float>());
+
+  // Single precision of the drawing and its directions.
+  EXPECT_NEAR(fit.log_likelihood(), expected.log_likelihood, 1e-5);
+  EXPECT_NEAR(fit.overlap, expected.overlap, 1e-5);
+  EXPECT_NEAR(fit.norm, expected.norm, 1e-5);
+  EXPECT_LT((slack_.pose(x_.cast<float>()) - expected.mean).norm(), 1e-5);
+}
+
+TEST_F(SlackLikelihood, GradientAgreesWithDifferencesOfTheIntegral) {
+  Eigen::VectorXf gradient(12);
+  slack_.gradient(x_.cast<float>(), 0.25, gradient);
+
+  constexpr double kStep = 1e-3;  // exact for a quadratic, but for rounding
+  for (Eigen::Index k = 0; k < 12; ++k) {
+    const Eigen::VectorXd step = kStep * Eigen::VectorXd::Unit(12, k);
+    const double difference =
+        (integral(x_ + step).log_likelihood - integral(x_ - step).log_likelihood) / (2 * kStep);
+    EXPECT_NEAR(gradient(k), 0.25 * difference, 1e-5);
+  }
 }
 
 TEST(Responsibilities, AreBayesFormula) {

@@ -224,7 +224,7 @@ TEST(Temperature, SpreadsAPosteriorOverAFifthOfTheEnsembleAndIsOneForFaintImages
     coordinate = stream.uniform(-2, 2);
   }
   const auto chosen = [&](const ImageScale& scale) {
-    return choose_initial_temperature(coefficients, scale, ensemble, progress);
+    return choose_initial_temperature(coefficients, scale, {}, ensemble, progress);
   };
   const ImageScale scale{.noise_sigma = 0.002, .contrast = 1};
   const double temperature = chosen(scale);

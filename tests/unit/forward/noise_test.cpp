@@ -2,6 +2,7 @@
 // (Noise drawn as real numbers in Fourier space is point-symmetric, n(x) = n(-x).)
 #include "libcryosip/forward/noise.hpp"
 
+#include <cmath>
 #include <complex>
 #include <cstddef>
 #include <vector>
@@ -118,6 +119,47 @@ TEST(Noise, OfAnotherSeedIsAnother) {
   add_white_noise(2, 5, 1, other);
 
   EXPECT_NE(other, noise_image(4, 5));
+}
+
+TEST(ColouredNoise, HasTheSpectrumAskedForAndKeepsThePixelsVariance) {
+  const ImageGrid grid{32, 3.0};
+  constexpr double kBFactor = 150;
+  constexpr double kSigma = 0.7;
+  constexpr int kImages = 400;
+  const ColouredNoise noise(grid, kBFactor);
+  const ImageTransform transform(grid.box);
+  std::vector<std::complex<double>> spectrum(transform.spectrum_size());
+  std::vector<double> power(spectrum.size(), 0.0);
+  double variance = 0;
+  for (int i = 0; i < kImages; ++i) {
+    std::vector<double> pixels(transform.pixels(), 0.0);
+    noise.add(1, static_cast<std::uint64_t>(i), kSigma, pixels);
+    for (const double pixel : pixels) {
+      variance += pixel * pixel / (kImages * static_cast<double>(pixels.size()));
+    }
+    transform.forward(pixels, spectrum);
+    for (std::size_t k = 0; k < power.size(); ++k) {
+      power[k] += std::norm(spectrum[k]) / kImages;
+    }
+  }
+  // Some 60 independent frequencies count; of each, 400 exponential numbers.
+  EXPECT_NEAR(variance, kSigma * kSigma, 0.02 * kSigma * kSigma);
+  const double at_zero = power[0];
+  const double edge = grid.edge_angstrom();
+  for (const int kx : {3, 6, 9}) {
+    const double q = kx / edge;
+    const double mean =
+        (power[static_cast<std::size_t>(kx)] + power[static_cast<std::size_t>(kx) * 17]) /
+        2;  // along x, along y
+    EXPECT_NEAR(mean / at_zero, std::exp(-kBFactor * q * q / 2), 0.2) << kx;
+  }
+}
+
+TEST(ColouredNoise, WithoutBFactorIsWhiteNoiseToTheBit) {
+  std::vector<double> pixels(64, 0.0);
+  ColouredNoise({8, 2.0}, 0).add(1, 3, 1.5, pixels);
+
+  EXPECT_EQ(pixels, noise_image(8, 3, 1.5));
 }
 
 }  // namespace

@@ -99,5 +99,18 @@ TEST(Pose, CloseToThePolesNoTurnIsLost) {
   }
 }
 
+TEST(Pose, IsDisplacedAboutTheViewsAxes) {
+  const Pose pose{rotation_matrix({10, 40, 70}), Eigen::Vector2d(1, -2)};
+
+  // A turn about z by a is psi less a: Rz(t) turns by -t.
+  const double turn = 20 * kRadianPerDegree;
+  const Pose turned = displaced(pose, Eigen::Vector3d(0, 0, turn), Eigen::Vector2d(0.5, 3));
+  EXPECT_LT(distance(turned.rotation, rotation_matrix({10, 40, 50})), kRounding);
+  EXPECT_EQ(turned.shift_angstrom, Eigen::Vector2d(1.5, 1));
+
+  const Pose same = displaced(pose, Eigen::Vector3d::Zero(), Eigen::Vector2d::Zero());
+  EXPECT_EQ(same.rotation, pose.rotation);
+}
+
 }  // namespace
 }  // namespace cryosip
