@@ -90,6 +90,11 @@ Eigen::VectorXd evened(const PolarLayout& layout, Eigen::VectorXd values) {
   return values;
 }
 
+// Of logarithms of sums: what is left out changes none of their digits.
+SteeredOptions log_steering(int angles) {
+  return {.angles = angles, .negligible_log = std::log(kNegligible) - kSpareLog};
+}
+
 Eigen::VectorXd inverse_or_zero(const Eigen::VectorXd& values) {
   return values.unaryExpr([](double value) { return value > 0 ? 1 / value : 0; });
 }
@@ -228,8 +233,8 @@ SteeredObjective::Evidence SteeredObjective::evidence(const Templates& templates
       (-0.5 * scale_.contrast * ring_powers(layout, templates.images, result.per_variance))
           .cast<float>();
   result.templates.offsets = templates.log_prior;
-  const Eigen::VectorXd log_sums = steered_log_sums(
-      engine_, layout, result.images, result.templates, {.angles = options_.angles});
+  const Eigen::VectorXd log_sums =
+      engine_.log_sums(layout, result.images, result.templates, log_steering(options_.angles));
   result.log_evidence = log_sums - result.images.offsets;
   result.images.offsets -= log_sums;
   return result;
@@ -464,7 +469,7 @@ double SteeredObjective::effective_draws(const Templates& templates,
   pairs.images.offsets *= 2;
   pairs.templates.offsets *= 2;
   const Eigen::VectorXd log_squares =
-      steered_log_sums(engine_, layout, pairs.images, pairs.templates, {.angles = options_.angles});
+      engine_.log_sums(layout, pairs.images, pairs.templates, log_steering(options_.angles));
   return kCellsACircle * (-log_squares.array()).exp().mean();
 }
 
