@@ -114,6 +114,7 @@ ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble&
   options.likelihood.pose_error = {number("angle-error"), number("shift-error")};
   options.samples = sample_options(invocation, options.samples);
   options.steered = steered_options(invocation, options.steered);
+  options.prior_images = cli::optional_number(invocation, "prior-images");
   options.in_plane = cli::word_option<InPlane>(
       invocation,
       "in-plane",
@@ -281,12 +282,16 @@ cli::Tool tool() {
            ->default_value(defaults.likelihood.pose_error.shift_angstrom)
            ->value_name("A"),
        "the same: of their shift along x and y, in angstrom")  //
+      ("prior-images",
+       po::value<double>()->value_name("N"),
+       "a normal prior with the initial ensemble's mean and spread counts for as much as so many "
+       "images, 0: no prior; by default 125 for the likelihood with uniform poses, else 0")  //
       ("angles",
        po::value<int>()->default_value(defaults.steered.angles)->value_name("N"),
        "in-plane angles of the integral, a multiple of 8")  //
       ("images-per-step",
        po::value<std::int64_t>()->default_value(0)->value_name("B"),
-       "images a step looks at; 0: 48 for the likelihood with given poses, 256 with uniform ones, "
+       "images a step looks at; 0: 48 for the likelihood with given poses, 512 with uniform ones, "
        "4000 "
        "otherwise")  //
       ("kernel",

@@ -142,7 +142,7 @@ class LikelihoodsOverPoses final : public Likelihoods {
     observed.factors *= static_cast<float>(power);
     observed.offsets *= power;
     drawings.offsets *= power;
-    return steered_log_sums(engine_, layout(), observed, drawings, {.angles = angles_}) -
+    return engine_.log_sums(layout(), observed, drawings, {.angles = angles_}) -
            observed.offsets;
   }
 

@@ -132,6 +132,23 @@ class AngularTransform {
       store_lanes(so_far, largest + lane);
     }
   }
+  /// Sums over all angles of exp(exponent), lifted: of 2^(exponent / log 2 + lift).
+  /// @param lifts   (Pairs)
+  /// @param totals  (Pairs), overwritten
+  void total(const float* sums, const float* lifts, float* totals) const {
+    for (std::size_t lane = 0; lane < Pairs; lane += kFloatLanes) {
+      const FloatLanes lift = load_lanes(lifts + lane);
+      FloatLanes so_far{};
+      for (std::size_t k = 0; k < angles_ / 8; ++k) {
+        const EighthSums eighth(sums, angles_, k, lane);
+        for (const Exponents& at : {exponents(eighth.near()), exponents(eighth.far())}) {
+          so_far += (exp2_lanes(at.straight + lift) + exp2_lanes(at.reversed + lift)) +
+                    (exp2_lanes(at.mirrored + lift) + exp2_lanes(at.opposite + lift));
+        }
+      }
+      store_lanes(so_far, totals + lane);
+    }
+  }
   /// Exponents to weights exp(exponent), in place.
   void weigh(float* sums) const {
     for (std::size_t k = 0; k < angles_ / 8; ++k) {

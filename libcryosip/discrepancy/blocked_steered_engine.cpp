@@ -9,6 +9,8 @@
 //   exponential  exponents -> weights, in place                        AngularTransform::weigh
 //   transform    weights -> their angular coefficients, in place of the correlations
 //   products     coefficients of a block by right images -> gradients  accumulate_complex
+// Where only logarithms of sums are wanted the last three are left out, and exponents are counted
+// from the largest met so far.
 // Two bounds come before.  |sum_n conj(a_n) z_n| is at most the product of the norms: first for
 // every m > 0; then for high m beside the exponents of low m at all angles.
 #include <algorithm>
@@ -16,6 +18,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numbers>
 #include <numeric>
 #include <utility>
@@ -135,10 +138,15 @@ struct Rights {
   const int* labels = nullptr;  // or none
 };
 
+// What is wanted of the pairs.
+enum class Goal { Gradients, LogSums };
+
 // Sums and gradients of a tile over a segment of right images.
 struct TileSums {
+  // Of mean_alpha exp(E); for logarithms of exp(E) / 2^largest.
   std::array<double, kTile> sums{};
-  Eigen::VectorXf gradient;  // (packing.size(), kTile)
+  std::array<float, kTile> largest{};  // exponents, in units of log 2
+  Eigen::VectorXf gradient;            // (packing.size(), kTile)
   SteeredWork work;
 };
 
@@ -148,16 +156,20 @@ class TileTask {
            const SteeredOperand& left,
            const Tile& tile,
            const Rights& rights,
+           Goal goal,
            TileSums& result)
-      : plan_(plan), rights_(rights), result_(result) {
+      : plan_(plan), rights_(rights), goal_(goal), result_(result) {
     const auto numbers = [](Size count) { return static_cast<Eigen::Index>(count); };
     const Packing& packing = plan.packing;
     left_.resize(numbers(packing.size() * kTile));
     for (Size lane = 0; lane < kTile; ++lane) {
       if (tile[lane] == kNoImage) {
         packing.pack_none(Packing::Side::Left, left_.data() + lane, kTile);
+        thresholds_[lane] = std::numeric_limits<float>::infinity();
         continue;
       }
+      thresholds_[lane] =
+          goal == Goal::Gradients ? plan.negligible_log : -std::numeric_limits<float>::infinity();
       packing.pack(left, tile[lane], Packing::Side::Left, left_.data() + lane, kTile);
       ++present_;
       if (rights.labels != nullptr) {
@@ -169,8 +181,11 @@ class TileTask {
     block_.coefficients = correlations_.data();
     sums_.resize(numbers(plan.transform.angles() * kGroup));
     bounds_.resize(numbers(kBlock * kTile));
-    result.gradient = Eigen::VectorXf::Zero(left_.size());
+    if (goal == Goal::Gradients) {
+      result.gradient = Eigen::VectorXf::Zero(left_.size());
+    }
     result.sums.fill(0);
+    result.largest.fill(-std::numeric_limits<float>::infinity());
     result.work = {};
     result.work.asked = pairs(rights.count);
   }
@@ -242,7 +257,7 @@ class TileTask {
       // Without a branch or a maximum, so that it is done in registers; what is no number passes.
       std::uint32_t passing = 0;
       for (Size lane = 0; lane < kTile; ++lane) {
-        passing |= static_cast<std::uint32_t>(!(bounds[row * kTile + lane] < plan_.negligible_log));
+        passing |= static_cast<std::uint32_t>(!(bounds[row * kTile + lane] < thresholds_[lane]));
       }
       if (passing != 0) {
         rows[kept++] = rows[row];
@@ -297,6 +312,12 @@ class TileTask {
     correlate(plan_.packing.frequencies().size() + 1);
     if (rights_.labels != nullptr) {
       leave_out_equals(rows);
+    }
+    if (goal_ == Goal::LogSums) {
+      for (Size group = 0; group < groups(); ++group) {
+        sum_up(group);
+      }
+      return;
     }
     block_.alive.clear();
     for (Size group = 0; group < groups(); ++group) {
@@ -364,6 +385,40 @@ class TileTask {
     return true;
   }
 
+  // Adds a group's kernels to the sums, as shares of the largest met so far.
+  void sum_up(Size group) {
+    const AngularTransform<kGroup>& transform = plan_.transform;
+    transform.forward(correlations_.data() + group * block_.group_stride, sums_.data());
+    alignas(sizeof(FloatLanes)) std::array<float, kGroup> exponents{};
+    transform.largest(sums_.data(), exponents.data());
+    bool counts = false;
+    for (Size lane = 0; lane < kTile; ++lane) {
+      float& largest = result_.largest[lane];
+      for (Size q = 0; q < kGroupRows; ++q) {
+        const float exponent = exponents[q * kTile + lane];
+        if (!(exponent <= largest)) {
+          result_.sums[lane] *= std::exp2(static_cast<double>(largest) - exponent);
+          largest = exponent;
+          if (thresholds_[lane] < std::numeric_limits<float>::infinity()) {
+            thresholds_[lane] = std::numbers::ln2_v<float> * largest + plan_.negligible_log;
+          }
+        }
+        counts |= !(std::numbers::ln2_v<float> * exponent < thresholds_[lane]);
+      }
+    }
+    if (!counts) {
+      return;
+    }
+    alignas(sizeof(FloatLanes)) std::array<float, kGroup> lifts{};
+    for (Size pair = 0; pair < kGroup; ++pair) {
+      lifts[pair] = -result_.largest[pair % kTile];
+    }
+    transform.total(sums_.data(), lifts.data(), exponents.data());
+    for (Size pair = 0; pair < kGroup; ++pair) {
+      result_.sums[pair % kTile] += static_cast<double>(exponents[pair]);
+    }
+  }
+
   void accumulate() {
     if (block_.alive.empty()) {
       return;
@@ -388,10 +443,12 @@ class TileTask {
 
   const Plan& plan_;
   Rights rights_;
+  Goal goal_;
   TileSums& result_;
   Size present_ = 0;  // left images that are there
   std::array<int, kTile> labels_{};
-  Eigen::VectorXf left_;  // (packing.size(), kTile)
+  std::array<float, kTile> thresholds_{};  // exponents below are negligible
+  Eigen::VectorXf left_;                   // (packing.size(), kTile)
   Sieve norms_{kNormsPay};
   Sieve low_frequencies_{kLowFrequenciesPay};
   std::vector<Size> candidates_;  // rows that the norms let pass
@@ -428,24 +485,18 @@ void add(const Packing& packing, const Tile& tile, const TileSums& from, Steered
   }
 }
 
-}  // namespace
-
-SteeredResult BlockedSteeredEngine::evaluate(const PolarLayout& layout,
-                                             const SteeredOperand& left,
-                                             const SteeredOperand& right,
-                                             const SteeredOptions& options) const {
-  check_steered_shapes(layout, left, right, options);
-  const Plan plan(layout, right, options);
+// Runs every tile against every segment of right images, and hands what came of them to merge(tile,
+// sums): tiles in parallel, a tile's segments in their order, whoever did them.
+template <typename Merge>
+SteeredWork sweep(const Plan& plan,
+                  const SteeredOperand& left,
+                  const SteeredOperand& right,
+                  Goal goal,
+                  const Merge& merge) {
   const auto lefts = static_cast<Size>(left.count());
   const auto rights = static_cast<Size>(right.count());
   const bool labelled = left.labels.size() > 0 && right.labels.size() > 0;
-
-  SteeredResult result;
-  result.sums = Eigen::VectorXd::Zero(left.count());
-  result.images_gradient = Eigen::MatrixXd::Zero(layout.size(), left.count());
-  result.factors_gradient = Eigen::MatrixXd::Zero(left.factors.rows(), left.count());
-  SteeredWork& work = result.work;
-
+  SteeredWork work;
   Eigen::VectorXf packed(
       static_cast<Eigen::Index>(std::min(rights, kSegments * kSegment) * plan.stride));
   for (Size first_left = 0; first_left < lefts; first_left += kTiles * kTile) {
@@ -469,12 +520,11 @@ SteeredResult BlockedSteeredEngine::evaluate(const PolarLayout& layout,
         const Rights some{packed.data() + first * plan.stride,
                           std::min(kSegment, count - first),
                           labelled ? right.labels.data() + first_right + first : nullptr};
-        TileTask(plan, left, tiles[task / segments], some, partial[task]).run();
+        TileTask(plan, left, tiles[task / segments], some, goal, partial[task]).run();
       });
-      // In the order of the segments, whoever did them.
       parallel_for(tiles.size(), [&](Size tile) {
         for (Size segment = 0; segment < segments; ++segment) {
-          add(plan.packing, tiles[tile], partial[tile * segments + segment], result);
+          merge(tiles[tile], partial[tile * segments + segment]);
         }
       });
       for (Size task = 0; task < tiles.size() * segments; ++task) {
@@ -485,6 +535,25 @@ SteeredResult BlockedSteeredEngine::evaluate(const PolarLayout& layout,
       }
     }
   }
+  return work;
+}
+
+}  // namespace
+
+SteeredResult BlockedSteeredEngine::evaluate(const PolarLayout& layout,
+                                             const SteeredOperand& left,
+                                             const SteeredOperand& right,
+                                             const SteeredOptions& options) const {
+  check_steered_shapes(layout, left, right, options);
+  const Plan plan(layout, right, options);
+  SteeredResult result;
+  result.sums = Eigen::VectorXd::Zero(left.count());
+  result.images_gradient = Eigen::MatrixXd::Zero(layout.size(), left.count());
+  result.factors_gradient = Eigen::MatrixXd::Zero(left.factors.rows(), left.count());
+  SteeredWork& work = result.work;
+  work = sweep(plan, left, right, Goal::Gradients, [&](const Tile& tile, const TileSums& sums) {
+    add(plan.packing, tile, sums, result);
+  });
   const auto transformed =
       static_cast<double>(work.asked - work.skipped_by_norms - work.skipped_by_low_frequencies);
   const double sent_back = transformed - static_cast<double>(work.skipped_by_means);
@@ -492,6 +561,34 @@ SteeredResult BlockedSteeredEngine::evaluate(const PolarLayout& layout,
   work.useful_flops =
       (transformed + sent_back) * flops.products + 2 * transformed * flops.transform;
   return result;
+}
+
+Eigen::VectorXd BlockedSteeredEngine::log_sums(const PolarLayout& layout,
+                                               const SteeredOperand& left,
+                                               const SteeredOperand& right,
+                                               const SteeredOptions& options) const {
+  check_steered_shapes(layout, left, right, options);
+  const Plan plan(layout, right, options);
+  constexpr double kNone = -std::numeric_limits<double>::infinity();
+  Eigen::VectorXd largest = Eigen::VectorXd::Constant(left.count(), kNone);
+  Eigen::VectorXd sums = Eigen::VectorXd::Zero(left.count());
+  sweep(plan, left, right, Goal::LogSums, [&](const Tile& tile, const TileSums& some) {
+    for (Size lane = 0; lane < kTile; ++lane) {
+      // Exponents of images that are not there lie so low that nothing else comes near them.
+      if (tile[lane] == kNoImage || some.largest[lane] < kNowhere / 2) {
+        continue;
+      }
+      double& top = largest(tile[lane]);
+      double& sum = sums(tile[lane]);
+      const double other = some.largest[lane];
+      if (!(other <= top)) {
+        sum *= std::exp2(top - other);
+        top = other;
+      }
+      sum += some.sums[lane] * std::exp2(other - top);
+    }
+  });
+  return (sums / options.angles).array().log() + std::numbers::ln2 * largest.array();
 }
 
 }  // namespace cryosip

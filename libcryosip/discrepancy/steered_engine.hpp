@@ -83,6 +83,15 @@ class SteeredEngine {
                                                const SteeredOperand& left,
                                                const SteeredOperand& right,
                                                const SteeredOptions& options) const = 0;
+
+  /// log sum_j mean_alpha exp(E_ij(alpha)) for every left image, whatever the size of the
+  /// exponents; -infinity where no right image counts.  Here negligible_log is relative to each
+  /// left image's largest exponent.
+  /// @throws Error(Usage) as evaluate()
+  [[nodiscard]] virtual Eigen::VectorXd log_sums(const PolarLayout& layout,
+                                                 const SteeredOperand& left,
+                                                 const SteeredOperand& right,
+                                                 const SteeredOptions& options) const = 0;
 };
 
 /// Double precision, pair by pair and angle by angle, obvious and slow: what every other engine is
@@ -93,6 +102,10 @@ class ReferenceSteeredEngine final : public SteeredEngine {
                                        const SteeredOperand& left,
                                        const SteeredOperand& right,
                                        const SteeredOptions& options) const override;
+  [[nodiscard]] Eigen::VectorXd log_sums(const PolarLayout& layout,
+                                         const SteeredOperand& left,
+                                         const SteeredOperand& right,
+                                         const SteeredOptions& options) const override;
 };
 
 /// Tiles of pairs that stay in the caches, in single precision: products, transform, exponentials
@@ -105,16 +118,11 @@ class BlockedSteeredEngine final : public SteeredEngine {
                                        const SteeredOperand& left,
                                        const SteeredOperand& right,
                                        const SteeredOptions& options) const override;
+  [[nodiscard]] Eigen::VectorXd log_sums(const PolarLayout& layout,
+                                         const SteeredOperand& left,
+                                         const SteeredOperand& right,
+                                         const SteeredOptions& options) const override;
 };
-
-/// log sum_j mean_alpha exp(E_ij(alpha)) for every left image, whatever the size of the exponents:
-/// evaluations at growing shares of them, of which each says where the next one's sums lie.  Two or
-/// three are enough for exponents of some hundreds.  Right offsets may be -infinity.
-Eigen::VectorXd steered_log_sums(const SteeredEngine& engine,
-                                 const PolarLayout& layout,
-                                 const SteeredOperand& left,
-                                 const SteeredOperand& right,
-                                 const SteeredOptions& options);
 
 /// @throws Error(Usage) as SteeredEngine::evaluate
 void check_steered_shapes(const PolarLayout& layout,

@@ -7,6 +7,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/flow/image_scale.hpp"
+#include "libcryosip/flow/spread_prior.hpp"
 
 namespace cryosip {
 namespace {
@@ -16,10 +17,16 @@ constexpr const char* kFirstContrastLabel = "sipFirstContrast";
 constexpr const char* kInflationLabel = "sipNoiseInflation";
 constexpr const char* kRadiusLabel = "sipMoleculeRadius";
 
+std::string prior_label(const char* what, Eigen::Index coordinate) {
+  return std::string("sipPrior") + what + std::to_string(coordinate + 1);
+}
+
 // Of the likelihood with unknown poses: views are matched by luck, which weights make up for.
 // Measured on the example in docs/command-line.md: W1 0.035 0.089 0.139 0.078, without 0.042 0.099
 // 0.175 0.107.
 constexpr double kWeightRate = 0.02;
+// What keeps conformations from following the noise of a few images each: docs/decisions/0011.
+constexpr double kPriorImages = 125;
 
 // Which of the three objectives of images, and with which poses.
 struct Choice {
@@ -92,7 +99,7 @@ class ImageFlow {
                  Progress& progress,
                  const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
     const bool goes_on = schedule_under_way(ensemble, description());
-    const ImageScale scale = scale_of_images(ensemble, goes_on, progress);
+    ImageScale scale = scale_of_images(ensemble, goes_on, progress);
     const BlockedPairEngine<float> engine;
     const BlockedSteeredEngine steered_engine;
     std::unique_ptr<const PolarImageModel> polar_model;
@@ -132,10 +139,23 @@ class ImageFlow {
             effective_noise(*polar, scale, steered_engine, ensemble, goes_on, progress);
         chosen.emplace_back(kInflationLabel, noise.inflation);
         chosen.emplace_back(kTemperatureLabel, noise.temperature);
+        if (!plain && scale.refine_contrast && !goes_on) {
+          scale.contrast = SteeredObjective(*polar, scale, steered_engine, steered_, noise)
+                               .choose_contrast(ensemble, progress);
+          progress.note("contrast: " + shown(scale.contrast) +
+                        " (the likeliest given the initial ensemble)");
+        }
         objective =
             std::make_unique<SteeredObjective>(*polar, scale, steered_engine, steered_, noise);
         break;
       }
+    }
+    if (prior_images_ > 0) {
+      objective =
+          std::make_unique<ObjectiveWithPrior>(std::move(objective),
+                                               prior(ensemble, goes_on, chosen),
+                                               prior_images_,
+                                               prior_images_ / static_cast<double>(images_.size()));
     }
     progress.note("objective: " + objective->description());
     warn_of_trap(progress);
@@ -170,6 +190,11 @@ class ImageFlow {
     }
     steered_.initial_temperature = likelihood_.initial_temperature;
     steered_.annealing_share = samples_.annealing_share;
+    prior_images_ = options_.prior_images.value_or(
+        choice_.of == Choice::Class::Steered && is_likelihood ? kPriorImages : 0);
+    if (!(prior_images_ >= 0)) {
+      throw Error(ErrorKind::Usage, "flow: a prior cannot count for fewer than 0 images");
+    }
     if (options_.images_per_step > 0) {
       likelihood_.images_per_step = samples_.images_per_step = steered_.images_per_step =
           options_.images_per_step;
@@ -192,6 +217,9 @@ class ImageFlow {
   }
 
   [[nodiscard]] std::string description() const {
+    return description_of_images() + (prior_images_ > 0 ? prior_description(prior_images_) : "");
+  }
+  [[nodiscard]] std::string description_of_images() const {
     switch (choice_.of) {
       case Choice::Class::OneByOne:
         return describe(likelihood_);
@@ -234,6 +262,22 @@ class ImageFlow {
     });
     chosen.emplace_back(kRadiusLabel, value);
     return value;
+  }
+
+  static SpreadPrior prior(const Ensemble& ensemble,
+                           bool goes_on,
+                           std::vector<std::pair<std::string, double>>& chosen) {
+    SpreadPrior prior = SpreadPrior::of(ensemble);
+    for (Eigen::Index k = 0; k < ensemble.dimension(); ++k) {
+      const auto carry = [&](const char* what, double& value) {
+        const std::string label = prior_label(what, k);
+        value = carried_or(ensemble, goes_on, label.c_str(), [&] { return value; });
+        chosen.emplace_back(label, value);
+      };
+      carry("Mean", prior.mean(k));
+      carry("Variance", prior.variance(k));
+    }
+    return prior;
   }
 
   double initial_temperature(const Ensemble& ensemble,
@@ -305,6 +349,7 @@ class ImageFlow {
   LikelihoodOptions likelihood_;
   SampleObjectiveOptions samples_;
   SteeredObjectiveOptions steered_;
+  double prior_images_ = 0;
 };
 
 }  // namespace

@@ -47,6 +47,10 @@ struct ImageFlowOptions {
   /// For InPlane::Integrated; images per step and what follows from the objective are set too.
   SteeredObjectiveOptions steered;
   InPlane in_plane = InPlane::Auto;
+  /// How many images the prior counts for that keeps conformations near the spread of the initial
+  /// ensemble, see ObjectiveWithPrior; >= 0.  None: 125 under the likelihood with unknown poses,
+  /// else 0.
+  std::optional<double> prior_images;
   FlowOptions flow;
   std::uint64_t seed = 1;
 };

@@ -16,8 +16,8 @@ namespace cryosip {
 struct ImageScale {
   double noise_sigma = 1;  ///< of a pixel; > 0
   double contrast = 1;     ///< image = contrast * drawing + noise; negative for dark molecules
-  /// Follow the contrast as the ensemble moves: each step's maximum-likelihood contrast given the
-  /// ensemble (one EM step at temperature 1), averaged over some ten steps.
+  /// Follow the contrast as the ensemble moves: some of the way, at each step, to the likeliest one
+  /// given the ensemble, untempered.
   bool refine_contrast = false;
 };
 

@@ -9,6 +9,7 @@
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/flow/steered_likelihood.hpp"
+#include "libcryosip/flow/stratified_views.hpp"
 
 namespace cryosip {
 namespace {
@@ -46,6 +47,11 @@ void check(const SteeredObjectiveOptions& options,
         "that are not negative, a temperature and an inflation of at least 1, a positive "
         "noise sigma and a contrast that is not zero");
   }
+}
+
+// Of logarithms of sums: what is left out changes none of their digits.
+SteeredOptions log_steering(int angles) {
+  return {.angles = angles, .negligible_log = std::log(kNegligible) - kSpareLog};
 }
 
 }  // namespace
@@ -88,7 +94,6 @@ SteeredObjective::SteeredObjective(const PolarCoefficients& images,
       engine_(engine),
       options_(options),
       noise_(noise),
-      law_(images.images(), PoseLaw::Uniform, options.seed),
       batches_(images.images().size(), options.images_per_step, options.seed),
       variance_(noise_variance(images.model().basis(), scale)) {
   check(options, scale, noise);
@@ -97,7 +102,7 @@ SteeredObjective::SteeredObjective(const PolarCoefficients& images,
 // Drawings of conformations in random views; those of conformation i are i * views ...
 struct SteeredObjective::Templates {
   std::size_t views;  // of each conformation
-  std::vector<ImagingCondition> conditions;
+  std::vector<Pose> poses;
   Eigen::MatrixXf images;     // (size, templates), without CTF and contrast
   Eigen::VectorXd log_prior;  // (templates): log w_i / views
 };
@@ -108,24 +113,21 @@ SteeredObjective::Templates SteeredObjective::draw_templates(const Ensemble& ens
   const std::size_t views = views_of(options_, ensemble.size());
   const auto count = static_cast<std::size_t>(ensemble.size()) * views;
   Templates templates{views,
-                      std::vector<ImagingCondition>(count),
+                      stratified_views(ensemble, views, options_.seed, step),
                       Eigen::MatrixXf(model.size(), static_cast<Eigen::Index>(count)),
                       Eigen::VectorXd(static_cast<Eigen::Index>(count))};
   parallel_for(static_cast<std::size_t>(ensemble.size()), [&](std::size_t i) {
     const auto workspace = model.workspace();
     const auto conformation = static_cast<Eigen::Index>(i);
     for (std::size_t t = i * views; t < (i + 1) * views; ++t) {
-      ImagingCondition& condition = templates.conditions[t];
-      condition = law_.sample(step, t);
+      Pose& pose = templates.poses[t];
       RandomStream stream(
           options_.seed, StreamPurpose::FlowShift, static_cast<std::uint64_t>(step), t);
-      condition.pose.shift_angstrom.x() = options_.shift_sigma_angstrom * stream.normal();
-      condition.pose.shift_angstrom.y() = options_.shift_sigma_angstrom * stream.normal();
+      pose.shift_angstrom.x() = options_.shift_sigma_angstrom * stream.normal();
+      pose.shift_angstrom.y() = options_.shift_sigma_angstrom * stream.normal();
       const auto column = static_cast<Eigen::Index>(t);
-      model.draw(ensemble.coordinates.col(conformation),
-                 condition.pose,
-                 *workspace,
-                 templates.images.col(column));
+      model.draw(
+          ensemble.coordinates.col(conformation), pose, *workspace, templates.images.col(column));
       templates.log_prior(column) =
           std::log(ensemble.weights(conformation) / static_cast<double>(views));
     }
@@ -146,10 +148,11 @@ struct SteeredObjective::Evidence {
 SteeredObjective::Evidence SteeredObjective::evidence(const Templates& templates,
                                                       const std::vector<std::size_t>& batch,
                                                       const EffectiveNoise& noise,
+                                                      double contrast,
                                                       std::int64_t step) const {
   const PolarLayout& layout = images_.model().basis().layout();
   const SteeredLikelihood likelihood(
-      layout, scale_.contrast, variance_ * (noise.inflation * noise.temperature));
+      layout, contrast, variance_ * (noise.inflation * noise.temperature));
   Evidence result;
   result.per_variance = likelihood.per_variance();
   result.transfers = images_.ring_transfers_squared(batch);
@@ -169,8 +172,8 @@ SteeredObjective::Evidence SteeredObjective::evidence(const Templates& templates
   }
   result.images = likelihood.observed(std::move(filtered), result.transfers);
   result.templates = likelihood.drawings(templates.images, templates.log_prior);
-  const Eigen::VectorXd log_sums = steered_log_sums(
-      engine_, layout, result.images, result.templates, {.angles = options_.angles});
+  const Eigen::VectorXd log_sums =
+      engine_.log_sums(layout, result.images, result.templates, log_steering(options_.angles));
   result.log_evidence = log_sums - result.images.offsets;
   result.images.offsets -= log_sums;
   return result;
@@ -188,20 +191,54 @@ FlowEvaluation SteeredObjective::pull_back(const Ensemble& ensemble,
   parallel_for(static_cast<std::size_t>(ensemble.size()), [&](std::size_t i) {
     const auto conformation = static_cast<Eigen::Index>(i);
     const auto workspace = model.workspace();
-    Eigen::VectorXf drawn(model.size());
     for (std::size_t t = i * views; t < (i + 1) * views; ++t) {
       const auto column = static_cast<Eigen::Index>(t);
       result.first_variation(conformation) += variation(column);
       if (gradient.col(column).isZero(0)) {
         continue;  // no image comes near this view, or not near enough
       }
-      // Once more, for the workspace.
-      model.draw(
-          ensemble.coordinates.col(conformation), templates.conditions[t].pose, *workspace, drawn);
+      model.place(ensemble.coordinates.col(conformation), templates.poses[t], *workspace);
       result.velocity.col(conformation) -= model.pull_back(*workspace, gradient.col(column));
     }
   });
   return result;
+}
+
+// Newton's step in log contrast on the mean log evidence, by differences: the derivative at a
+// temperature other than 1 would be another one's, for tempered posteriors hold drawings that the
+// image has nothing of.
+double SteeredObjective::nearer_contrast(const Templates& templates,
+                                         const std::vector<std::size_t>& batch,
+                                         double contrast,
+                                         double rate,
+                                         std::int64_t step) const {
+  constexpr double kDifference = 0.03;
+  constexpr double kLargestStep = 2 * kDifference;
+  const auto log_evidence = [&](double at) {
+    return evidence(templates, batch, {noise_.inflation, 1}, at, step).log_evidence.mean();
+  };
+  const double here = log_evidence(contrast);
+  const double below = log_evidence(contrast * std::exp(-kDifference));
+  const double above = log_evidence(contrast * std::exp(kDifference));
+  const double slope = (above - below) / (2 * kDifference);
+  const double curvature = (2 * here - below - above) / (kDifference * kDifference);
+  const double newton = curvature > 0 ? slope / curvature : std::copysign(kLargestStep, slope);
+  return contrast * std::exp(rate * std::clamp(newton, -kLargestStep, kLargestStep));
+}
+
+double SteeredObjective::choose_contrast(const Ensemble& ensemble, Progress& progress) const {
+  constexpr int kSteps = 10;
+  constexpr double kRate = 0.6;
+  constexpr std::size_t kImages = 512;
+  const ProgressStage stage(progress, "choosing the contrast", kSteps);
+  const Templates templates = draw_templates(ensemble, 0);
+  BatchSchedule batches(images_.images().size(), kImages, options_.seed);
+  double contrast = scale_.contrast;
+  for (int k = 0; k < kSteps; ++k) {
+    contrast = nearer_contrast(templates, batches.batch(k), contrast, kRate, k);
+    progress.advance(static_cast<std::size_t>(k) + 1);
+  }
+  return contrast;
 }
 
 FlowEvaluation SteeredObjective::descend_likelihood(const Ensemble& ensemble,
@@ -211,7 +248,8 @@ FlowEvaluation SteeredObjective::descend_likelihood(const Ensemble& ensemble,
       annealed(noise_.temperature, 1, options_.annealing_share, moment.fraction);
   const std::vector<std::size_t> batch = batches_.batch(moment.step);
   const Templates templates = draw_templates(ensemble, moment.step);
-  const Evidence pairs = evidence(templates, batch, {noise_.inflation, temperature}, moment.step);
+  const Evidence pairs =
+      evidence(templates, batch, {noise_.inflation, temperature}, scale_.contrast, moment.step);
   const SteeredResult shares =
       engine_.evaluate(layout,
                        pairs.templates,
@@ -235,19 +273,14 @@ FlowEvaluation SteeredObjective::descend_likelihood(const Ensemble& ensemble,
       pull_back(ensemble, templates, shares.sums.cwiseProduct(per_weight), gradient);
   result.objective = -temperature * pairs.log_evidence.mean();
   result.diagnostics = {{"sipTemperature", temperature}, {kContrastLabel, scale_.contrast}};
-  // Tempered posteriors would shrink the contrast: they hold drawings the image has nothing of.
-  if (scale_.refine_contrast && temperature == 1) {
-    const Eigen::MatrixXf weighted =
-        pairs.per_variance.cast<float>().asDiagonal() * templates.images;
-    const double overlap =
-        weighted.cwiseProduct(shares.images_gradient.cast<float>()).cast<double>().sum();
-    const double norm =
-        scale_.contrast * weighted.cwiseProduct(templates.images)
-                              .cwiseProduct(on_coefficients(layout, shares.factors_gradient))
-                              .cast<double>()
-                              .sum();
-    constexpr double kRate = 0.1;
-    scale_.contrast *= norm > 0 ? 1 + kRate * (overlap / norm - 1) : 1;
+  if (scale_.refine_contrast) {
+    // A few images tell enough: their steps are small and add up.
+    constexpr std::size_t kImages = 128;
+    constexpr double kRate = 0.15;
+    const std::vector<std::size_t> some(
+        batch.begin(),
+        batch.begin() + static_cast<std::ptrdiff_t>(std::min(kImages, batch.size())));
+    scale_.contrast = nearer_contrast(templates, some, scale_.contrast, kRate, moment.step);
   }
   result.carried = {{kContrastLabel, scale_.contrast}};
   return result;
@@ -398,14 +431,14 @@ double SteeredObjective::effective_draws(const Templates& templates,
   constexpr double kCellsACircle = 72;
   const PolarLayout& layout = images_.model().basis().layout();
   BatchSchedule some(images_.images().size(), kImages, options_.seed);
-  Evidence pairs = evidence(templates, some.batch(0), noise, 0);
+  Evidence pairs = evidence(templates, some.batch(0), noise, scale_.contrast, 0);
   // The images' offsets have made their sums 1; what is left is the sum of squares.
   pairs.images.images *= 2;
   pairs.images.factors *= 2;
   pairs.images.offsets *= 2;
   pairs.templates.offsets *= 2;
   const Eigen::VectorXd log_squares =
-      steered_log_sums(engine_, layout, pairs.images, pairs.templates, {.angles = options_.angles});
+      engine_.log_sums(layout, pairs.images, pairs.templates, log_steering(options_.angles));
   return kCellsACircle * (-log_squares.array()).exp().mean();
 }
 

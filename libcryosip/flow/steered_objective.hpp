@@ -29,7 +29,7 @@ struct SteeredObjectiveOptions {
   SteeredDiscrepancy discrepancy = SteeredDiscrepancy::Likelihood;
   /// Likelihood: drawn for each conformation and step; 0: as many as make 6400 drawings a step.
   std::size_t views = 0;
-  std::size_t images_per_step = 256;  ///< observed images compared at a step; > 0
+  std::size_t images_per_step = 512;  ///< observed images compared at a step; > 0
   int angles = 72;                    ///< of the in-plane average; a multiple of 8
   double shift_sigma_angstrom = 0;    ///< of unknown shifts along x and y, drawn with the views
 
@@ -81,6 +81,10 @@ class SteeredObjective final : public FlowObjective {
   [[nodiscard]] EffectiveNoise choose_noise(const Ensemble& ensemble,
                                             Progress& progress,
                                             double wanted_draws = 12) const;
+  /// The contrast under which some images are likeliest given the ensemble as it is, from the
+  /// objective's own on.  Likelihood only.  What is too high by 4 % has conformations stretch until
+  /// they scatter less: docs/decisions/0011.
+  [[nodiscard]] double choose_contrast(const Ensemble& ensemble, Progress& progress) const;
 
  private:
   struct Templates;
@@ -93,7 +97,13 @@ class SteeredObjective final : public FlowObjective {
   [[nodiscard]] Evidence evidence(const Templates& templates,
                                   const std::vector<std::size_t>& batch,
                                   const EffectiveNoise& noise,
+                                  double contrast,
                                   std::int64_t step) const;
+  [[nodiscard]] double nearer_contrast(const Templates& templates,
+                                       const std::vector<std::size_t>& batch,
+                                       double contrast,
+                                       double rate,
+                                       std::int64_t step) const;
   [[nodiscard]] double effective_draws(const Templates& templates,
                                        const EffectiveNoise& noise) const;
   [[nodiscard]] FlowEvaluation pull_back(const Ensemble& ensemble,
@@ -106,7 +116,6 @@ class SteeredObjective final : public FlowObjective {
   const SteeredEngine& engine_;
   SteeredObjectiveOptions options_;
   EffectiveNoise noise_;
-  NuisanceLaw law_;
   BatchSchedule batches_;
   Eigen::VectorXd variance_;  // (size): of the noise of every coefficient of an observed image
 };

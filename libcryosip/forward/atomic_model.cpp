@@ -79,9 +79,7 @@ class DrawnAtoms : public Interface {
             const Pose& pose,
             Workspace& workspace,
             Eigen::Ref<Eigen::VectorXf> image) const override {
-    auto& scratch = static_cast<Scratch&>(workspace);
-    scratch.coordinates = coordinates;
-    model_.positions(coordinates, scratch.positions);
+    Scratch& scratch = bend(coordinates, workspace);
     renderer_.render(scratch.positions, pose, *scratch.renderer, image);
   }
   [[nodiscard]] Eigen::VectorXd pull_back(
@@ -103,6 +101,13 @@ class DrawnAtoms : public Interface {
   };
 
   [[nodiscard]] const AnyRenderer& renderer() const { return renderer_; }
+  // Puts the atoms where the coordinates want them.
+  Scratch& bend(const Eigen::Ref<const Eigen::VectorXd>& coordinates, Workspace& workspace) const {
+    auto& scratch = static_cast<Scratch&>(workspace);
+    scratch.coordinates = coordinates;
+    model_.positions(coordinates, scratch.positions);
+    return scratch;
+  }
 
  private:
   const AtomicModel& model_;
@@ -154,6 +159,12 @@ class AtomicPolarImages final : public DrawnAtoms<PolarImageModel, PolarRenderer
 
   [[nodiscard]] const PolarBasis& basis() const override { return renderer().basis(); }
   [[nodiscard]] double pixel_sum() const override { return pixel_sum_; }
+  void place(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
+             const Pose& pose,
+             Workspace& workspace) const override {
+    Scratch& scratch = bend(coordinates, workspace);
+    renderer().place(scratch.positions, pose, *scratch.renderer);
+  }
 
  private:
   double pixel_sum_ = 0;

@@ -38,8 +38,12 @@ class PolarImageModel {
                     const Pose& pose,
                     Workspace& workspace,
                     Eigen::Ref<Eigen::VectorXf> image) const = 0;
-  /// Gradient (K) of <adjoint, image> by the coordinates, at the arguments of the latest draw()
-  /// with this workspace.
+  /// What pull_back() needs of draw(), without the image, where that costs less.
+  virtual void place(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
+                     const Pose& pose,
+                     Workspace& workspace) const = 0;
+  /// Gradient (K) of <adjoint, image> by the coordinates, at the arguments of the latest draw() or
+  /// place() with this workspace.
   [[nodiscard]] virtual Eigen::VectorXd pull_back(
       Workspace& workspace, const Eigen::Ref<const Eigen::VectorXf>& adjoint) const = 0;
 };

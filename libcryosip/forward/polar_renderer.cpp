@@ -186,10 +186,9 @@ void PolarRenderer<Scalar>::sum_waves(const Segment& segment, Scratch& scratch) 
 }
 
 template <typename Scalar>
-void PolarRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
-                                   const Pose& pose,
-                                   Workspace& workspace,
-                                   Eigen::Ref<Vector> image) const {
+void PolarRenderer<Scalar>::place(const Eigen::Matrix3Xd& positions,
+                                  const Pose& pose,
+                                  Workspace& workspace) const {
   auto& scratch = static_cast<Scratch&>(workspace);
   const double edge = basis_->grid().edge_angstrom();
   scratch.pose = pose;
@@ -197,8 +196,6 @@ void PolarRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
     scratch.view.col(static_cast<Eigen::Index>(i)).noalias() =
         pose.rotation * positions.col(order_[i]);
   }
-  scratch.real.setZero();
-  scratch.imaginary.setZero();
   for (const Segment& segment : segments_) {
     for (Eigen::Index axis = 0; axis < 2; ++axis) {
       scratch.places.col(axis).segment(segment.first_slot, segment.atoms) =
@@ -209,6 +206,19 @@ void PolarRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
               .transpose()
               .template cast<Scalar>();
     }
+  }
+}
+
+template <typename Scalar>
+void PolarRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
+                                   const Pose& pose,
+                                   Workspace& workspace,
+                                   Eigen::Ref<Vector> image) const {
+  place(positions, pose, workspace);
+  auto& scratch = static_cast<Scratch&>(workspace);
+  scratch.real.setZero();
+  scratch.imaginary.setZero();
+  for (const Segment& segment : segments_) {
     if (attenuation_.size() > 0) {
       sum_waves<true>(segment, scratch);
     } else {

@@ -39,8 +39,10 @@ class PolarRenderer {
               const Pose& pose,
               Workspace& workspace,
               Eigen::Ref<Vector> image) const;
-  /// Gradient of <adjoint, image> by positions and pose, at the arguments of the latest render()
-  /// with this workspace.
+  /// What pull_back() needs of render(), without the image: costs next to nothing.
+  void place(const Eigen::Matrix3Xd& positions, const Pose& pose, Workspace& workspace) const;
+  /// Gradient of <adjoint, image> by positions and pose, at the arguments of the latest render() or
+  /// place() with this workspace.
   /// @param gradient  overwritten
   void pull_back(const Eigen::Ref<const Vector>& adjoint,
                  Workspace& workspace,

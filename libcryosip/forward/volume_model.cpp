@@ -68,16 +68,10 @@ class LinearImages : public Interface {
             const Pose& pose,
             Workspace& workspace,
             Eigen::Ref<Eigen::VectorXf> image) const override {
-    auto& scratch = static_cast<Scratch&>(workspace);
-    if (scratch.parts.size() == 0 || scratch.pose.rotation != pose.rotation ||
-        scratch.pose.shift_angstrom != pose.shift_angstrom) {
-      scratch.parts.resize(this->size(), slices_.count());
-      draw_parts(pose, scratch.parts);
-      scratch.pose = pose;
-    }
-    image = scratch.parts.col(0);
+    const Eigen::MatrixXf& parts = parts_at(pose, workspace);
+    image = parts.col(0);
     for (Eigen::Index k = 0; k < dimension(); ++k) {
-      image += static_cast<float>(coordinates(k)) * scratch.parts.col(k + 1);
+      image += static_cast<float>(coordinates(k)) * parts.col(k + 1);
     }
   }
   [[nodiscard]] Eigen::VectorXd pull_back(
@@ -88,6 +82,17 @@ class LinearImages : public Interface {
 
  protected:
   [[nodiscard]] const Slices& slices() const { return slices_; }
+  /// Images of the mean and the components (size, 1 + K), made once for each pose.
+  const Eigen::MatrixXf& parts_at(const Pose& pose, Workspace& workspace) const {
+    auto& scratch = static_cast<Scratch&>(workspace);
+    if (scratch.parts.size() == 0 || scratch.pose.rotation != pose.rotation ||
+        scratch.pose.shift_angstrom != pose.shift_angstrom) {
+      scratch.parts.resize(this->size(), slices_.count());
+      draw_parts(pose, scratch.parts);
+      scratch.pose = pose;
+    }
+    return scratch.parts;
+  }
   /// @param parts  (size, 1 + K), overwritten: images of the mean and the components
   virtual void draw_parts(const Pose& pose, Eigen::MatrixXf& parts) const = 0;
 
@@ -163,6 +168,12 @@ class VolumePolarImages final : public LinearImages<PolarImageModel> {
 
   [[nodiscard]] const PolarBasis& basis() const override { return *basis_; }
   [[nodiscard]] double pixel_sum() const override { return pixel_sum_; }
+
+  void place(const Eigen::Ref<const Eigen::VectorXd>& /*coordinates*/,
+             const Pose& pose,
+             Workspace& workspace) const override {
+    parts_at(pose, workspace);
+  }
 
  private:
   void draw_parts(const Pose& pose, Eigen::MatrixXf& parts) const override {

@@ -341,6 +341,67 @@ TEST(BlockedSteeredEngine, DoesNotSeeARotationByAnAngleOfTheGrid) {
   }
 }
 
+// The exponents of 150 left images reach from near 0 to -1000 and so.
+TEST(BlockedSteeredEngine, LogSumsEqualTheReferenceWhateverTheSizeOfTheExponents) {
+  const SteeredOptions all{.angles = 24};
+  const SteeredOptions pruned{.angles = 24, .negligible_log = -25};
+  for (const double lift : {-1000.0, 0.0, 500.0}) {
+    SteeredOperand left = clustered_side(ragged(), 37, 30);
+    left.offsets.array() += lift;
+    SteeredOperand right = clustered_side(ragged(), 1100, 31);
+    right.offsets.segment(40, 200).array() -= 800;
+    right.offsets(3) = -std::numeric_limits<double>::infinity();
+
+    const Eigen::VectorXd slow = ReferenceSteeredEngine().log_sums(ragged(), left, right, all);
+
+    for (const SteeredOptions& options : {all, pruned}) {
+      const Eigen::VectorXd fast = BlockedSteeredEngine().log_sums(ragged(), left, right, options);
+      // A float next to 1000 is known to 6e-5.
+      EXPECT_LE((fast - slow).cwiseAbs().maxCoeff(), 1e-5 + 1e-7 * std::abs(lift));
+    }
+    if (lift == 0) {
+      const Eigen::VectorXd sums =
+          ReferenceSteeredEngine().evaluate(ragged(), left, right, all).sums;
+      EXPECT_LE((slow - sums.array().log().matrix()).cwiseAbs().maxCoeff(), 1e-10);
+    }
+  }
+}
+
+TEST(BlockedSteeredEngine, LogSumsOfNothingAreMinusInfinity) {
+  const SteeredOperand left = random_side(ragged(), 20, 1, -5, 32);
+  SteeredOperand right = random_side(ragged(), 9, 1, -5, 33);
+  right.offsets.setConstant(-std::numeric_limits<double>::infinity());
+  const SteeredOptions options{.angles = 24, .negligible_log = -25};
+  const double nothing = -std::numeric_limits<double>::infinity();
+  for (const SteeredOperand& side : {right, random_side(ragged(), 0, 1, -5, 34)}) {
+    EXPECT_EQ(BlockedSteeredEngine().log_sums(ragged(), left, side, options),
+              Eigen::VectorXd::Constant(20, nothing));
+    EXPECT_EQ(ReferenceSteeredEngine().log_sums(ragged(), left, side, options),
+              Eigen::VectorXd::Constant(20, nothing));
+  }
+}
+
+TEST(BlockedSteeredEngine, LogSumsDoNotLoseWhatIsNoNumber) {
+  SteeredOperand left = random_side(ragged(), 20, 0, -5, 35);
+  left.images(ragged().offset(1), 7) = std::numeric_limits<float>::quiet_NaN();
+  const SteeredOperand right = random_side(ragged(), 90, 0, -5, 36);
+  const Eigen::VectorXd logs =
+      BlockedSteeredEngine().log_sums(ragged(), left, right, {.angles = 24, .negligible_log = -25});
+  EXPECT_FALSE(std::isfinite(logs(7)));
+  EXPECT_TRUE(std::isfinite(logs(6)));
+}
+
+TEST(BlockedSteeredEngine, LogSumsHaveTheSameBitsOnAnyNumberOfThreads) {
+  const SteeredOperand left = clustered_side(ragged(), 150, 37);
+  const SteeredOperand right = clustered_side(ragged(), 2100, 38);
+  const auto log_sums = [&](std::size_t threads) {
+    const ThreadLimit limit(threads);
+    return BlockedSteeredEngine().log_sums(
+        ragged(), left, right, {.angles = 24, .negligible_log = -15});
+  };
+  EXPECT_EQ(log_sums(1), log_sums(2));
+}
+
 TEST(BlockedSteeredEngine, HasNothingToSayOfNoImages) {
   const SteeredOperand some = random_side(ragged(), 3, 2, -5, 27);
   const SteeredOperand none = random_side(ragged(), 0, 2, -5, 28);

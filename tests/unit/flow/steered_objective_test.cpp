@@ -12,6 +12,7 @@
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
+#include "libcryosip/flow/stratified_views.hpp"
 #include "tests/support/simulated_set.hpp"
 
 namespace cryosip {
@@ -38,10 +39,10 @@ class SteeredObjectives : public ::testing::Test {
 
   // A drawing without CTF and contrast; id names the view.
   [[nodiscard]] Eigen::VectorXd drawn(const Eigen::VectorXd& coordinates, std::size_t id) const {
-    const NuisanceLaw law(*images_, PoseLaw::Uniform, kSeed);
+    const auto poses = stratified_views(ensemble_, options_.views, kSeed, kStep);
     const auto workspace = model_->workspace();
     Eigen::VectorXf image(model_->size());
-    model_->draw(coordinates, law.sample(kStep, id).pose, *workspace, image);
+    model_->draw(coordinates, poses[id], *workspace, image);
     return image.cast<double>();
   }
   // What stands on the rings, for every coefficient.
@@ -166,6 +167,7 @@ TEST_F(SteeredObjectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
 TEST_F(SteeredObjectives, MeanDiscrepancyIsTheFormulaAndItsVelocityTheDescentOfIt) {
   options_.discrepancy = SteeredDiscrepancy::MeanDiscrepancy;
   options_.initial_bandwidth = 2;
+  options_.views = 1;
   SteeredObjective objective(coefficients_, scale_, engine_, options_, {});
   const double c = scale_.contrast;
   Eigen::MatrixXd x(model_->size(), 3);
@@ -255,6 +257,52 @@ TEST_F(SteeredObjectives, NoiseIsInflatedUntilAnImageFindsEnoughDrawings) {
                 .choose_noise(ensemble_, progress_, 10)
                 .inflation,
             1);
+}
+
+// The images' own conformations, seen from many sides, with a contrast that is off by a fifth.
+TEST_F(SteeredObjectives, ContrastIsTheLikeliestAndFoundAgainWhateverTheTemperature) {
+  RandomStream stream(2, StreamPurpose::Test, 5);
+  ensemble_.coordinates = Eigen::MatrixXd::Zero(2, 60);
+  for (double& coordinate : ensemble_.coordinates.reshaped()) {
+    coordinate = 0.5 * stream.normal();
+  }
+  ensemble_.weights = Eigen::VectorXd::Constant(60, 1.0 / 60);
+  options_.views = 20;
+  const EffectiveNoise noise;
+  const auto likeliest_from = [&](double contrast) {
+    return SteeredObjective(coefficients_, {0.02, contrast}, engine_, options_, noise)
+        .choose_contrast(ensemble_, progress_);
+  };
+  const auto objective_at = [&](double contrast) {
+    ImageScale scale{.noise_sigma = 0.02, .contrast = contrast};
+    scale.refine_contrast = false;
+    return SteeredObjective(coefficients_, scale, engine_, options_, noise)
+        .evaluate(ensemble_, ensemble_.coordinates, {0, 0})
+        .objective;
+  };
+
+  const double likeliest = likeliest_from(1.1);
+
+  EXPECT_NEAR(likeliest_from(0.9), likeliest, 0.01 * likeliest);
+  EXPECT_LT(objective_at(likeliest), objective_at(1.05 * likeliest));
+  EXPECT_LT(objective_at(likeliest), objective_at(0.95 * likeliest));
+
+  // At every step a little of the way, the same whatever the temperature.
+  std::vector<double> refined;
+  for (const double temperature : {1.0, 5.0}) {
+    SteeredObjective objective(
+        coefficients_,
+        {.noise_sigma = 0.02, .contrast = 1.1 * likeliest, .refine_contrast = true},
+        engine_,
+        options_,
+        {1, temperature});
+    const FlowEvaluation result = objective.evaluate(ensemble_, ensemble_.coordinates, {0, 0});
+    ASSERT_EQ(result.carried.at(0).first, kContrastLabel);
+    refined.push_back(result.carried.at(0).second);
+  }
+  EXPECT_LT(refined[0], 1.1 * likeliest);
+  EXPECT_GT(refined[0], likeliest);
+  EXPECT_EQ(refined[0], refined[1]);
 }
 
 TEST_F(SteeredObjectives, GiveTheSameBitsOnAnyNumberOfThreads) {

@@ -215,6 +215,9 @@ TEST(PolarImageModel, DrawsConformationsAndPullsBackToTheirCoordinates) {
   const Eigen::VectorXd theta = ensemble.col(1);
   images->draw(theta, pose, *workspace, image);
   const Eigen::VectorXd gradient = images->pull_back(*workspace, adjoint.cast<float>());
+  const auto placed = images->workspace();
+  images->place(theta, pose, *placed);
+  EXPECT_EQ(images->pull_back(*placed, adjoint.cast<float>()), gradient);
 
   const PolarRenderer<double> same(
       std::make_shared<const PolarBasis>(kGrid, images->basis().resolution_angstrom(), radius),
