@@ -33,6 +33,13 @@ enum class StreamPurpose : std::uint32_t {
   ComparisonNoise = 32,         ///< (image, set)
   ComparisonChoice = 33,        ///< which observed images
 
+  BootstrapChoice = 40,    ///< (refit): which images
+  BootstrapSeed = 41,      ///< (refit): the seed of everything else
+  ImagePerturbation = 42,  ///< (image): change of its pixels
+  Permutation = 43,        ///< (permutation): which points change sides
+  PermutationSample = 44,  ///< (set): points that stand for a weighted set
+  Slice = 45,              ///< (slice): its direction
+
   Test = 100,
 };
 

@@ -20,7 +20,7 @@ const Ensemble the_truth = points((Eigen::Matrix2d() << 0, 1, 0, 1).finished());
 const Ensemble the_end = points((Eigen::Matrix2d() << 0, 1, 2, 3).finished());
 
 TEST(Evaluation, HasARowForEachMetricAndCoordinate) {
-  const auto rows = evaluate_ensemble(the_truth, &the_truth, the_end);
+  const auto rows = evaluate_ensemble(&the_truth, &the_truth, the_end);
 
   ASSERT_EQ(rows.size(), 8);
   EXPECT_EQ(rows[0].metric, "w1");
@@ -39,7 +39,7 @@ TEST(Evaluation, HasARowForEachMetricAndCoordinate) {
 }
 
 TEST(Evaluation, TableSaysNoneWhereThereIsNoInitialEnsemble) {
-  const formats::StarTable table = to_star(evaluate_ensemble(the_truth, nullptr, the_end));
+  const formats::StarTable table = to_star(evaluate_ensemble(&the_truth, nullptr, the_end));
 
   EXPECT_EQ(table.name(), "sip_evaluation");
   EXPECT_EQ(table.text(0, table.column("sipInitial")), "None");
@@ -55,9 +55,9 @@ TEST(Evaluation, JsonHoldsTheSame) {
 }
 
 TEST(Evaluation, RefusesEnsemblesOfOtherDimensions) {
-  EXPECT_THROW(evaluate_ensemble(the_truth, nullptr, points(Eigen::MatrixXd::Zero(3, 2))), Error);
+  EXPECT_THROW(evaluate_ensemble(&the_truth, nullptr, points(Eigen::MatrixXd::Zero(3, 2))), Error);
   const Ensemble initial = points(Eigen::MatrixXd::Zero(1, 2));
-  EXPECT_THROW(evaluate_ensemble(the_truth, &initial, the_end), Error);
+  EXPECT_THROW(evaluate_ensemble(&the_truth, &initial, the_end), Error);
 }
 
 TEST(EvaluationOfALog, TakesItsFirstAndItsLastStep) {
