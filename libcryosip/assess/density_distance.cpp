@@ -36,25 +36,29 @@ struct KernelEstimate {
   Eigen::VectorXd bandwidths;
 };
 
-// A grid over all that an integral over a density may need.
-struct Range {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -std::numeric_limits<double>::infinity();
-  double spacing = std::numeric_limits<double>::infinity();
+// A grid over all that an integral over densities may need.
+class Range {
+ public:
+  explicit Range(double places_a_bandwidth) : places_a_bandwidth_(places_a_bandwidth) {}
 
   void cover(const KernelEstimate& of) {
     constexpr double kReach = 8;  // bandwidths: a Gaussian has 1e-15 beyond
-    constexpr double kFine = 8;   // places a bandwidth
     const double h = of.bandwidths(0);
-    low = std::min(low, of.points.minCoeff() - kReach * h);
-    high = std::max(high, of.points.maxCoeff() + kReach * h);
-    spacing = std::min(spacing, h / kFine);
+    low_ = std::min(low_, of.points.minCoeff() - kReach * h);
+    high_ = std::max(high_, of.points.maxCoeff() + kReach * h);
+    spacing_ = std::min(spacing_, h / places_a_bandwidth_);
   }
   [[nodiscard]] Eigen::RowVectorXd grid() const {
     constexpr double kMost = 1 << 16;
-    const double places = std::min(std::ceil((high - low) / spacing) + 1, kMost);
-    return Eigen::RowVectorXd::LinSpaced(static_cast<Index>(places), low, high);
+    const double places = std::min(std::ceil((high_ - low_) / spacing_) + 1, kMost);
+    return Eigen::RowVectorXd::LinSpaced(static_cast<Index>(places), low_, high_);
   }
+
+ private:
+  double places_a_bandwidth_;
+  double low_ = std::numeric_limits<double>::infinity();
+  double high_ = -std::numeric_limits<double>::infinity();
+  double spacing_ = std::numeric_limits<double>::infinity();
 };
 
 double spacing_of(const Eigen::RowVectorXd& grid) {
@@ -97,7 +101,7 @@ double kernel_kl_divergence(const Eigen::MatrixXd& p,
   const KernelEstimate of_p(p, p_weights);
   const KernelEstimate of_q(q, q_weights);
   if (p.rows() == 1) {
-    Range range;
+    Range range(8);  // of a smooth function the trapezoidal rule then has every digit
     range.cover(of_p);
     const Eigen::RowVectorXd grid = range.grid();
     const Eigen::ArrayXd log_p = of_p.log_at(grid).array();
@@ -122,7 +126,7 @@ double kernel_total_variation(const Eigen::VectorXd& p,
                               const Eigen::VectorXd& q_weights) {
   const KernelEstimate of_p(p.transpose(), p_weights);
   const KernelEstimate of_q(q.transpose(), q_weights);
-  Range range;
+  Range range(64);  // |p - q| has corners
   range.cover(of_p);
   range.cover(of_q);
   const Eigen::RowVectorXd grid = range.grid();

@@ -63,30 +63,34 @@ struct Meeting {
   Index saddle;
 };
 
-// -kT ln of what the ensemble and each refit have at one place, less that at another.
+// How high one place lies above another: -kT ln of the ratio of their densities.
 class Heights {
  public:
-  Heights(const DensityWithRefits& density, double kt, double floor)
-      : density_(density), kt_(kt), floor_(floor) {}
+  Heights(const DensityWithRefits& density, double kt) : density_(density), kt_(kt) {}
 
   [[nodiscard]] double of(Index cell, Index above) const {
-    return kt_ * std::log(density_.density(above) / density_.density(cell));
+    return -kt_ * std::log(density_.density(cell) / density_.density(above));
   }
-  [[nodiscard]] std::optional<Band> band(Index cell, Index above) const {
+  // Of the ratio: in its logarithm, refits with next to nothing at a place would say all.
+  [[nodiscard]] std::optional<Band> ratio_band(Index cell, Index above) const {
     if (density_.bands.empty()) {
       return std::nullopt;
     }
-    // Where a refit has nothing it is taken to have the least that is told.
-    const auto logs = [&](Index at) -> Eigen::VectorXd {
-      return density_.refits.row(at).cwiseMax(floor_).array().log().matrix().transpose();
-    };
-    return band_of(of(cell, above), kt_ * (logs(above) - logs(cell)));
+    const Eigen::VectorXd ratios =
+        density_.refits.row(cell).cwiseQuotient(density_.refits.row(above)).transpose();
+    return band_of(density_.density(cell) / density_.density(above), ratios);
+  }
+  [[nodiscard]] std::optional<Band> band(Index cell, Index above) const {
+    const std::optional<Band> ratio = ratio_band(cell, above);
+    if (!ratio) {
+      return std::nullopt;
+    }
+    return Band{-kt_ * std::log(ratio->upper), -kt_ * std::log(std::max(ratio->lower, 0.0))};
   }
 
  private:
   const DensityWithRefits& density_;
   double kt_;
-  double floor_;
 };
 
 struct Watershed {
@@ -98,6 +102,7 @@ struct Watershed {
 // the one with the lower peak ends: in the other where its barrier is too low, else beside it.
 Watershed watershed(const DensityWithRefits& density,
                     double floor,
+                    double least_mass,
                     const std::function<bool(Index peak, Index saddle)>& is_barrier) {
   const Grid grid(density.axes);
   const auto cells = static_cast<std::size_t>(density.density.size());
@@ -109,9 +114,10 @@ Watershed watershed(const DensityWithRefits& density,
 
   Watershed result;
   result.peak.assign(cells, -1);
-  std::vector<Index> joined(
-      cells);                      // (cells that are peaks): the basin it was joined to, or itself
-  std::vector<Index> lake(cells);  // (the same): a higher peak that it has met, or itself
+  // Of cells that are peaks:
+  std::vector<Index> joined(cells);  // the basin that it was joined to, or itself
+  std::vector<Index> lake(cells);    // a higher peak that it has met, or itself
+  std::vector<double> mass(cells);   // of its lake, where it is the lake's highest
   const auto follow = [](const std::vector<Index>& to, Index from) {
     while (to[static_cast<std::size_t>(from)] != from) {
       from = to[static_cast<std::size_t>(from)];
@@ -131,6 +137,7 @@ Watershed watershed(const DensityWithRefits& density,
     });
     if (around.empty()) {
       result.peak[at] = joined[at] = lake[at] = cell;
+      mass[at] = density.density(cell);
       continue;
     }
     const auto falling = [&](Index i, Index j) { return density.density(i) > density.density(j); };
@@ -152,17 +159,23 @@ Watershed watershed(const DensityWithRefits& density,
     });
     for (std::size_t i = 1; i < lakes.size(); ++i) {
       const Index ending = lakes[i].first;
-      lake[static_cast<std::size_t>(ending)] = lakes[0].first;
-      if (is_barrier(ending, cell)) {
+      const auto end = static_cast<std::size_t>(ending);
+      lake[end] = lakes[0].first;
+      mass[static_cast<std::size_t>(lakes[0].first)] += mass[end];
+      if (mass[end] >= least_mass && is_barrier(ending, cell)) {
         result.meetings.push_back({ending, lakes[0].second, cell});
       } else {
-        joined[static_cast<std::size_t>(ending)] = lakes[0].second;
+        joined[end] = lakes[0].second;
       }
     }
+    mass[static_cast<std::size_t>(lakes[0].first)] += density.density(cell);
   }
   for (Index& peak : result.peak) {
     if (peak >= 0) {
       peak = follow(joined, peak);
+      if (mass[static_cast<std::size_t>(follow(lake, peak))] < least_mass) {
+        peak = -1;  // an island of strays
+      }
     }
   }
   for (Meeting& meeting : result.meetings) {
@@ -173,10 +186,11 @@ Watershed watershed(const DensityWithRefits& density,
 
 void check(const FreeEnergyOptions& options) {
   if (!(options.kt > 0) || !std::isfinite(options.kt) || !(options.least_barrier_kt > 0) ||
-      !(options.least_density > 0) || !(options.least_density < 1)) {
+      !(options.least_density > 0) || !(options.least_density < 1) ||
+      !(options.least_population >= 0) || !(options.least_population < 1)) {
     throw Error(ErrorKind::Usage,
-                "free energy: expected kT and the least barrier above 0, the least density between "
-                "0 and 1");
+                "free energy: expected kT and the least barrier above 0, the least density and "
+                "population between 0 and 1");
   }
 }
 
@@ -256,13 +270,17 @@ FreeEnergy free_energy(const DensityWithRefits& density,
   check(options);
   Index highest = 0;
   const double floor = options.least_density * density.density.maxCoeff(&highest);
-  const Heights heights(density, options.kt, floor);
+  const Heights heights(density, options.kt);
   const auto is_barrier = [&](Index peak, Index saddle) {
-    const std::optional<Band> band = heights.band(saddle, peak);
+    const double ratio = density.density(saddle) / density.density(peak);
+    const std::optional<Band> band = heights.ratio_band(saddle, peak);
+    // Twice as wide as it is, some 3.5 standard deviations: there are many places for a chance
+    // peak.
     return heights.of(saddle, peak) >= options.least_barrier_kt * options.kt &&
-           (!band || band->lower > 0);
+           (!band || ratio + 2 * (band->upper - ratio) < 1);
   };
-  const Watershed found = watershed(density, floor, is_barrier);
+  const Watershed found =
+      watershed(density, floor, options.least_population / density.cell_size(), is_barrier);
 
   FreeEnergy energy;
   energy.coordinates = density.coordinates;
@@ -274,7 +292,7 @@ FreeEnergy free_energy(const DensityWithRefits& density,
     energy.lower = energy.upper = energy.values;
   }
   for (Index cell = 0; cell < cells; ++cell) {
-    if (found.peak[static_cast<std::size_t>(cell)] < 0) {
+    if (!(density.density(cell) > floor)) {
       continue;
     }
     energy.values(cell) = heights.of(cell, highest);

@@ -14,11 +14,13 @@ namespace cryosip {
 
 struct FreeEnergyOptions {
   double kt = 1;  ///< unit of the energies: 1 gives kT, 0.593 kcal/mol and 2.48 kJ/mol at 298 K
-  /// Basins divided by less are one, in kT; > 0.  With refits also those whose barrier's band
-  /// reaches 0.
+  /// Basins divided by less are one, in kT; > 0.  With refits also those whose barrier is
+  /// within twice its band of none.
   double least_barrier_kt = 0.1;
   /// Density below which nothing is said, as a share of the highest.
   double least_density = 1e-3;
+  /// A basin needs as much weight, above its barrier: fewer conformations are strays.
+  double least_population = 0.01;
 };
 
 /// Where the density has a peak, and what flows down to it.
@@ -53,14 +55,15 @@ struct FreeEnergy {
   Eigen::VectorXd upper;          ///< the same; infinite where the band of the density reaches 0
   std::vector<int> basin;         ///< (cells): index, or -1 where the density is too low
   std::vector<Basin> basins;      ///< lowest first
-  std::vector<Barrier> barriers;  ///< one for each basin but the lowest
+  std::vector<Barrier> barriers;  ///< of basins that meet where the density is still told
 };
 
 /// -kT ln(density / highest density) with the bands of the density turned into energies.  Basins
-/// are those of the watershed: every cell flows to the peak that its steepest neighbour does (of
-/// two along a line, eight in the plane), then the shallowest are joined to the neighbour across
-/// their barrier until every barrier is high enough (by persistence).  Their bands are from the
-/// same places and cells in every refit.
+/// are those of the watershed: every cell flows to the peak that its highest neighbour does (of two
+/// along a line, eight in the plane); where two meet, the one of the lower peak is joined to the
+/// other if its barrier is too low or its weight too small (by persistence).  Their bands are from
+/// the same places and cells in every refit; an upper bound is infinite where the band of the
+/// density, over that at the minimum, reaches 0.
 /// @param density   of density_with_refits()
 /// @param ensemble  whose density it is: its weights make the populations
 /// @throws Error(Usage) an option out of range
