@@ -279,16 +279,14 @@ cli::Tool tool() {
        po::value<std::string>()->value_name("FILE"),
        "STAR file with the ensemble's own densities at the resolution that its refits tell, and "
        "their 90 % bands")  //
-      (
-          "free-energy",
-          po::value<std::string>()->value_name("FILE"),
-          "STAR file with free energies -kT ln(density), basins, populations and barriers, with "
-          "bands")  //
-      (
-          "kt",
-          po::value<double>()->default_value(FreeEnergyOptions().kt)->value_name("E"),
-          "of --free-energy: kT in the unit wanted, 0.593 for kcal/mol and 2.48 for kJ/mol at 298 "
-          "K")  //
+      ("free-energy",
+       po::value<std::string>()->value_name("FILE"),
+       "STAR file with free energies -kT ln(density), basins, populations and barriers, with "
+       "bands")  //
+      ("kt",
+       po::value<double>()->default_value(FreeEnergyOptions().kt)->value_name("E"),
+       "of --free-energy: kT in the unit wanted, 0.593 for kcal/mol and 2.48 for kJ/mol at 298 "
+       "K")  //
       ("refits",
        po::value<std::vector<std::string>>()->multitoken()->value_name("R.star"),
        "refits made elsewhere (cryosip-flow-step --bootstrap), beside those that E.star holds")  //
