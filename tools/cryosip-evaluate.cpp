@@ -114,6 +114,7 @@ std::vector<FreeEnergy> free_energies(const std::vector<DensityWithRefits>& dens
   FreeEnergyOptions options;
   options.kt = invocation.options["kt"].as<double>();
   std::vector<FreeEnergy> energies;
+  energies.reserve(densities.size());
   for (const DensityWithRefits& density : densities) {
     energies.push_back(free_energy(density, ensemble, options));
   }

@@ -11,7 +11,7 @@ plot "places.tsv" every ::1 using 1:4:5 with filledcurves linecolor rgb energy t
 set ylabel "bands of 100 that hold the truth"
 set yrange [0:100]
 set key bottom center
-set object 1 rectangle from graph 0, first 80 to graph 1, first 97 fillcolor rgb "#e4e4e4" fillstyle solid 1 behind
+set object 1 rectangle from graph 0, first 80 to graph 1, first 97 fillcolor rgb "#e4e4e4" fillstyle solid 1 noborder behind
 plot "places.tsv" every ::1 using 1:6 with linespoints linewidth 2.5 pointtype 7 linecolor rgb energy \
   title sprintf("of %d repeats", repeats)
 unset multiplot

@@ -33,7 +33,7 @@ struct CentredAtoms {
 double superposed_rmsd(const CentredAtoms& a, const CentredAtoms& b) {
   const Eigen::Matrix3d covariance = a.about_mean * b.about_mean.transpose();
   const Eigen::JacobiSVD<Eigen::Matrix3d> decomposition(covariance);
-  const Eigen::Vector3d s = decomposition.singularValues();
+  const Eigen::Vector3d& s = decomposition.singularValues();
   const double last = covariance.determinant() < 0 ? -s(2) : s(2);
   const double square = a.squares + b.squares - 2 * (s(0) + s(1) + last);
   return std::sqrt(std::max(square, 0.0) / static_cast<double>(a.about_mean.cols()));

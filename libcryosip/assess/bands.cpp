@@ -250,7 +250,7 @@ DensityWithRefits density_with_refits(const Ensemble& ensemble,
     if (high - low + margin <= kNothing * std::max(std::abs(low), std::abs(high))) {
       margin = 1;  // all points coincide
     }
-    result.axes.push_back(Eigen::VectorXd::LinSpaced(points, low - margin, high + margin));
+    result.axes.emplace_back(Eigen::VectorXd::LinSpaced(points, low - margin, high + margin));
     spacing(k) = result.axes.back()(1) - result.axes.back()(0);
   }
 

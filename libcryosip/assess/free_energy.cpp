@@ -69,7 +69,7 @@ class Heights {
   Heights(const DensityWithRefits& density, double kt) : density_(density), kt_(kt) {}
 
   [[nodiscard]] double of(Index cell, Index above) const {
-    return -kt_ * std::log(density_.density(cell) / density_.density(above));
+    return kt_ * std::log(density_.density(above) / density_.density(cell));
   }
   // Of the ratio: in its logarithm, refits with next to nothing at a place would say all.
   [[nodiscard]] std::optional<Band> ratio_band(Index cell, Index above) const {
@@ -85,7 +85,7 @@ class Heights {
     if (!ratio) {
       return std::nullopt;
     }
-    return Band{-kt_ * std::log(ratio->upper), -kt_ * std::log(std::max(ratio->lower, 0.0))};
+    return Band{kt_ * std::log(1 / ratio->upper), kt_ * std::log(1 / std::max(ratio->lower, 0.0))};
   }
 
  private:
@@ -299,8 +299,8 @@ FreeEnergy free_energy(const DensityWithRefits& density,
     if (!density.bands.empty()) {
       const Band& band = density.bands[static_cast<std::size_t>(cell)];
       const double reference = density.density(highest);
-      energy.lower(cell) = -options.kt * std::log(band.upper / reference);
-      energy.upper(cell) = -options.kt * std::log(band.lower / reference);
+      energy.lower(cell) = options.kt * std::log(reference / band.upper);
+      energy.upper(cell) = options.kt * std::log(reference / band.lower);
     }
   }
 

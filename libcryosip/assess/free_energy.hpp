@@ -20,7 +20,7 @@ struct FreeEnergyOptions {
   /// Density below which nothing is said, as a share of the highest.
   double least_density = 1e-3;
   /// A basin needs as much weight, above its barrier: fewer conformations are strays.
-  double least_population = 0.01;
+  double least_population = 0.02;
 };
 
 /// Where the density has a peak, and what flows down to it.
