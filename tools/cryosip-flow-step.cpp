@@ -7,6 +7,7 @@
 
 #include "formats/star.hpp"
 #include "libcryosip/flow/image_flow.hpp"
+#include "libcryosip/flow/refits.hpp"
 #include "tools/cli/data_options.hpp"
 #include "tools/cli/imaging_options.hpp"
 #include "tools/cli/meaning_options.hpp"
@@ -151,7 +152,33 @@ void write_log(const std::vector<FlowRecord>& log, const cli::Invocation& invoca
                    [&](std::ostream& out) { formats::write_star(out, file); });
 }
 
+// 0: no bootstrap sample.
+std::size_t bootstrap_number(const cli::Invocation& invocation) {
+  if (!invocation.has("bootstrap")) {
+    return 0;
+  }
+  if (invocation.has("bands")) {
+    throw Error(ErrorKind::Usage, "--bootstrap is one of the refits of --bands: give one of them");
+  }
+  const std::size_t number = invocation.count("bootstrap");
+  if (number == 0) {
+    throw Error(ErrorKind::Usage, "--bootstrap: 0 found, expected 1 or more");
+  }
+  return number;
+}
+
+std::size_t refit_count(const cli::Invocation& invocation) {
+  const std::size_t count = invocation.has("bands") ? invocation.count("bands") : 0;
+  if (invocation.has("bands") && count < 2) {
+    throw Error(ErrorKind::Usage,
+                "--bands: " + std::to_string(count) + " refits have no spread, expected 2 or more");
+  }
+  return count;
+}
+
 cli::ExitStatus run(const cli::Invocation& invocation) {
+  const std::size_t bootstrap = bootstrap_number(invocation);
+  const std::size_t refits = refit_count(invocation);
   Ensemble ensemble;
   cli::with_input(invocation.text("ENSEMBLE"), [&](std::istream& in, const std::string& source) {
     ensemble = read_ensemble(formats::read_star(in, source));
@@ -161,6 +188,14 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
   }
   const ImageFlowOptions options = flow_options(invocation, ensemble);
   ensemble.seed = options.seed;
+  // They are of where it was.
+  ensemble.refits.clear();
+  ensemble.perturbed.reset();
+  if (refits > 0 && ensemble.flow.step > 0) {
+    invocation.progress.warn("the ensemble has taken " + std::to_string(ensemble.flow.step) +
+                             " steps before: its bands will tell of the steps from here on");
+  }
+  const Ensemble start = ensemble;
   const auto model = load_conformation_model(ensemble.model);
   const ImageSet images =
       ImageSet::open(invocation.text("images"), cli::image_set_options(invocation));
@@ -190,12 +225,25 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
     }
   };
   const FlowResult result =
-      flow_on_images(ensemble, *model, images, options, invocation.progress, after_step);
+      bootstrap > 0
+          ? refit_to_resampled(
+                ensemble, *model, images, options, bootstrap, invocation.progress, after_step)
+          : flow_on_images(ensemble, *model, images, options, invocation.progress, after_step);
 
   if (result.termination == Termination::Cancelled) {
     write_ensemble(checkpoint, ensemble, invocation);
     invocation.progress.warn("stopped after step " + std::to_string(ensemble.flow.step) +
                              "; go on with cryosip-flow-step " + checkpoint);
+    write_log(log, invocation);
+    return cli::ExitStatus::Interrupted;
+  }
+  if (refits > 0 &&
+      add_refits(ensemble, start, *model, images, options, refits, invocation.progress) ==
+          Termination::Cancelled) {
+    write_ensemble(checkpoint, ensemble, invocation);
+    invocation.progress.warn("stopped after refit " + std::to_string(ensemble.refits.size()) +
+                             " of " + std::to_string(refits) + "; the ensemble and they are in " +
+                             checkpoint);
     write_log(log, invocation);
     return cli::ExitStatus::Interrupted;
   }
@@ -369,10 +417,22 @@ cli::Tool tool() {
       ("min-effective-share",
        po::value<double>()->default_value(integrator.min_effective_share)->value_name("F"),
        "with mass exchange: least effective sample size, as a share of the conformations");
+  po::options_description certainty("Certainty");
+  certainty.add_options()  //
+      ("bands",
+       po::value<std::int64_t>()->value_name("B"),
+       "do it all again B times, each from a bootstrap sample of the images and with a seed of its "
+       "own, and once with images changed by 0.2 %; the refits go into the ensemble, and "
+       "cryosip-evaluate makes bands of them (20 or more)")  //
+      ("bootstrap",
+       po::value<std::int64_t>()->value_name("R"),
+       "instead: refit R of --bands alone, for machines side by side; give the results to "
+       "cryosip-evaluate --refits");
   for (const po::options_description& group : {cli::data_option_group(),
                                                cli::meaning_option_group(),
                                                objective,
                                                pace,
+                                               certainty,
                                                cli::imaging_option_group()}) {
     tool.groups.push_back(group);
   }

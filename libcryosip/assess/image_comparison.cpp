@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <string_view>
+#include <tuple>
 
 #include "formats/error.hpp"
 #include "libcryosip/assess/image_distance.hpp"
@@ -22,7 +23,13 @@ using Index = Eigen::Index;
 
 // Names of random streams.  Every ensemble compared is drawn with the same numbers; the stand-in
 // for the observed images, and the conformations the contrast is estimated with, have their own.
-enum class DrawnSet : std::uint64_t { Compared = 0, StandIn = 1, ForContrast = 2 };
+enum class DrawnSet : std::uint64_t { Compared = 0, StandIn = 1, ForContrast = 2, ForPower = 3 };
+
+// Raw images, and those in the weighted basis.
+struct Distances {
+  ImageSetDistance raw;
+  ImageSetDistance weighted;
+};
 
 // Which conformation each of `count` draws takes, by weight.
 std::vector<Index> draw_conformations(const Ensemble& ensemble,
@@ -76,8 +83,10 @@ class Comparison {
     parallel_for(chosen_.size(), [&](std::size_t i) {
       observed_.col(static_cast<Index>(i)) = coefficients_.read(chosen_[i]);
     });
+    weights_ = spectral_weights(truth);
     try {
       bandwidth_ = median_distance(observed_);
+      weighted_bandwidth_ = median_distance(weighted(observed_));
     } catch (const Error& error) {
       throw Error(error.kind(), images.table().source + ": " + error.what());
     }
@@ -85,24 +94,17 @@ class Comparison {
 
   [[nodiscard]] const Eigen::MatrixXf& observed() const { return observed_; }
   [[nodiscard]] double bandwidth() const { return bandwidth_; }
+  [[nodiscard]] double weighted_bandwidth() const { return weighted_bandwidth_; }
 
   [[nodiscard]] Eigen::MatrixXf draw(const Ensemble& ensemble,
                                      DrawnSet set,
                                      std::string_view name) const {
-    check_cancelled();
-    const auto key = static_cast<std::uint64_t>(set);
-    const std::vector<Index> conformations =
-        draw_conformations(ensemble, chosen_.size(), options_.seed, set);
-    Eigen::MatrixXf drawn(model_->size(), static_cast<Index>(chosen_.size()));
     const ProgressStage stage(progress_, "drawing images of " + std::string(name), 0);
+    Eigen::MatrixXf drawn = draw_noise_free(ensemble, set, chosen_.size());
     parallel_for(chosen_.size(), [&](std::size_t i) {
-      const ImagingCondition condition = condition_of(i, key);
-      const auto workspace = model_->workspace();
       auto image = drawn.col(static_cast<Index>(i));
-      model_->draw(ensemble.coordinates.col(conformations[i]), condition.pose, *workspace, image);
-      image.array() *=
-          static_cast<float>(scale_.contrast) * model_->transfer(condition.ctf).array();
-      RandomStream noise(options_.seed, StreamPurpose::ComparisonNoise, i, key);
+      RandomStream noise(
+          options_.seed, StreamPurpose::ComparisonNoise, i, static_cast<std::uint64_t>(set));
       for (Index c = 0; c < image.size(); ++c) {
         // Every number is drawn, so that a coefficient's does not depend on which are compared.
         image(c) += compared_(c) * static_cast<float>(scale_.noise_sigma * noise.normal());
@@ -111,14 +113,56 @@ class Comparison {
     return drawn;
   }
 
-  [[nodiscard]] ImageSetDistance distance(const Eigen::MatrixXf& drawn,
-                                          const Eigen::MatrixXf& other) const {
+  [[nodiscard]] Distances distance(const Eigen::MatrixXf& drawn,
+                                   const Eigen::MatrixXf& other) const {
     check_cancelled();
     const ProgressStage stage(progress_, "comparing images", 0);
-    return image_set_distance(drawn, other, bandwidth_);
+    return {image_set_distance(drawn, other, bandwidth_, options_.permutations, options_.seed),
+            image_set_distance(weighted(drawn),
+                               weighted(other),
+                               weighted_bandwidth_,
+                               options_.permutations,
+                               options_.seed)};
   }
 
  private:
+  // Of the first `count` images that are compared.
+  [[nodiscard]] Eigen::MatrixXf draw_noise_free(const Ensemble& ensemble,
+                                                DrawnSet set,
+                                                std::size_t count) const {
+    check_cancelled();
+    const auto key = static_cast<std::uint64_t>(set);
+    const std::vector<Index> conformations =
+        draw_conformations(ensemble, count, options_.seed, set);
+    Eigen::MatrixXf drawn(model_->size(), static_cast<Index>(count));
+    parallel_for(count, [&](std::size_t i) {
+      const ImagingCondition condition = condition_of(i, key);
+      const auto workspace = model_->workspace();
+      auto image = drawn.col(static_cast<Index>(i));
+      model_->draw(ensemble.coordinates.col(conformations[i]), condition.pose, *workspace, image);
+      image.array() *=
+          static_cast<float>(scale_.contrast) * model_->transfer(condition.ctf).array();
+    });
+    return drawn;
+  }
+
+  [[nodiscard]] Eigen::MatrixXf weighted(const Eigen::MatrixXf& set) const {
+    return weights_.asDiagonal() * set;
+  }
+
+  // W (size) of the weighted basis; 0 where there is no signal.
+  [[nodiscard]] Eigen::VectorXf spectral_weights(const Ensemble& truth) const {
+    constexpr std::size_t kImages = 1000;
+    const Eigen::MatrixXf drawn =
+        draw_noise_free(truth, DrawnSet::ForPower, std::min(kImages, chosen_.size()));
+    const Eigen::ArrayXd power =
+        compared_.cast<double>().array() * drawn.cast<double>().array().square().rowwise().mean();
+    const double noise = scale_.noise_sigma * scale_.noise_sigma;
+    const Eigen::ArrayXd squares = (power > 0).select(power / (power + noise), 0.0);
+    const double total = (squares * power).sum();
+    return (squares / (total > 0 ? total : 1)).sqrt().cast<float>();
+  }
+
   void check_cancelled() const {
     if (progress_.cancelled()) {
       throw Error(ErrorKind::Cancelled, "image comparison: cancelled, nothing was written");
@@ -193,7 +237,9 @@ class Comparison {
   ImageScale scale_;
   std::vector<std::size_t> chosen_;  // observed images that are compared
   Eigen::MatrixXf observed_;         // (size, chosen)
+  Eigen::VectorXf weights_;          // (size): of the weighted basis
   double bandwidth_ = 0;
+  double weighted_bandwidth_ = 0;
 };
 
 }  // namespace
@@ -244,14 +290,14 @@ ImageComparison compare_images(const ConformationModel& model,
   project("observed", comparison.observed());
   const Eigen::MatrixXf of_truth = comparison.draw(truth, DrawnSet::Compared, "truth");
   project("truth", of_truth);
-  const ImageSetDistance to_truth = comparison.distance(of_truth, comparison.observed());
-  const ImageSetDistance floor =
+  const Distances to_truth = comparison.distance(of_truth, comparison.observed());
+  const Distances floor =
       comparison.distance(of_truth, comparison.draw(truth, DrawnSet::StandIn, "truth again"));
-  std::optional<ImageSetDistance> to_initial;
+  std::optional<Distances> to_initial;
   if (initial != nullptr) {
     to_initial = distance(*initial, "initial");
   }
-  const ImageSetDistance to_final = distance(ensemble, "final");
+  const Distances to_final = distance(ensemble, "final");
 
   const auto add =
       [&](const std::string& metric, const std::optional<double>& of_initial, double of_final) {
@@ -260,23 +306,34 @@ ImageComparison compare_images(const ConformationModel& model,
   const auto has_initial = [&](double value) {
     return initial != nullptr ? std::optional(value) : std::nullopt;
   };
-  for (const auto& [metric, kernel] :
-       {std::pair("image_energy_distance", &ImageSetDistance::energy),
-        std::pair("image_mmd2", &ImageSetDistance::mmd2)}) {
-    const std::string name = metric;
-    const Estimate of_final = to_final.*kernel;
-    const Estimate of_initial = to_initial ? (*to_initial).*kernel : Estimate();
-    add(name, has_initial(of_initial.value), of_final.value);
-    add(name + "_error", has_initial(of_initial.standard_error), of_final.standard_error);
-    for (const auto& [suffix, reference] :
-         {std::pair("_truth", to_truth.*kernel), std::pair("_floor", floor.*kernel)}) {
-      add(name + suffix, has_initial(reference.value), reference.value);
-      add(name + suffix + "_error",
-          has_initial(reference.standard_error),
-          reference.standard_error);
+  for (const auto& [prefix, basis, bandwidth] :
+       {std::tuple("", &Distances::raw, comparison.bandwidth()),
+        std::tuple("weighted_", &Distances::weighted, comparison.weighted_bandwidth())}) {
+    const ImageSetDistance final_distance = to_final.*basis;
+    const ImageSetDistance initial_distance =
+        to_initial ? (*to_initial).*basis : ImageSetDistance();
+    for (const auto& [metric, kernel, p_value] :
+         {std::tuple(
+              "image_energy_distance", &ImageSetDistance::energy, &ImageSetDistance::energy_p),
+          std::tuple("image_mmd2", &ImageSetDistance::mmd2, &ImageSetDistance::mmd2_p)}) {
+      const std::string name = std::string(prefix) + metric;
+      const Estimate of_final = final_distance.*kernel;
+      const Estimate of_initial = initial_distance.*kernel;
+      add(name, has_initial(of_initial.value), of_final.value);
+      add(name + "_error", has_initial(of_initial.standard_error), of_final.standard_error);
+      for (const auto& [suffix, reference] : {std::pair("_truth", (to_truth.*basis).*kernel),
+                                              std::pair("_floor", (floor.*basis).*kernel)}) {
+        add(name + suffix, has_initial(reference.value), reference.value);
+        add(name + suffix + "_error",
+            has_initial(reference.standard_error),
+            reference.standard_error);
+      }
+      if (options.permutations > 0) {
+        add(name + "_p", has_initial(initial_distance.*p_value), final_distance.*p_value);
+      }
     }
+    add(std::string(prefix) + "image_mmd2_bandwidth", has_initial(bandwidth), bandwidth);
   }
-  add("image_mmd2_bandwidth", has_initial(comparison.bandwidth()), comparison.bandwidth());
   return result;
 }
 

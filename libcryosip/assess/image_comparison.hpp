@@ -29,6 +29,7 @@ struct ImageComparisonOptions {
   std::optional<double> contrast;     ///< none: estimated against the truth
   std::size_t image_count = 4000;     ///< most observed images that are compared; > 3
   Eigen::Index components = 0;        ///< principal components wanted; 0: none
+  Eigen::Index permutations = 0;      ///< of tests whether the images differ; 0: none
   std::uint64_t seed = 1;
 };
 
@@ -43,7 +44,9 @@ struct ImageProjections {
 struct ImageComparison {
   /// All of coordinate 0: image_energy_distance, image_energy_distance_error (standard error), the
   /// same with suffix _truth (images of the truth against those observed) and _floor (two
-  /// independent sets of the truth); image_mmd2 likewise; image_mmd2_bandwidth.
+  /// independent sets of the truth); image_mmd2 likewise; image_mmd2_bandwidth.  The same of images
+  /// in the weighted basis, weighted_image_energy_distance and so on.  With permutations also the
+  /// p-values image_energy_distance_p, image_mmd2_p and theirs in the weighted basis.
   std::vector<EvaluationRow> rows;
   std::optional<ImageProjections> projections;  ///< where components were asked for
 };
@@ -55,6 +58,10 @@ struct ImageComparison {
 /// observed images.  Where there are more observed images than image_count, as many are chosen at
 /// random.  All ensembles see the same random numbers, of streams keyed by (seed, image), so that
 /// equal ensembles get equal numbers.  What was estimated is said through progress.note().
+///
+/// In the weighted basis coefficient k counts W_k times, W_k^2 = S_k / (S_k + sigma^2) with S_k the
+/// mean power of noise-free images of the truth in it, and all scaled so that sum W_k^2 S_k = 1
+/// (THEORY 6.1): where pixel noise drowns the signal, raw distances see means alone.
 /// @param truth    of the images; also what their contrast is estimated against
 /// @param initial  the ensemble that the flow began from, or null
 /// @throws Error(Usage) ensembles of other dimension than the model's, fewer than four images,

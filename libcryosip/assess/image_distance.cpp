@@ -9,6 +9,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
+#include "libcryosip/core/random.hpp"
 
 namespace cryosip {
 namespace {
@@ -66,10 +67,29 @@ struct BlockSums {
   Eigen::VectorXd of_rows;
   Eigen::VectorXd of_columns;
   double squares = 0;
+  Eigen::VectorXd exchanged;  // (permutations): of sign(i) sign(j) h(i, j)
 };
 
-BlockSums sums_of(const Eigen::ArrayXXd& h) {
-  return {h.rowwise().sum().matrix(), h.colwise().sum().transpose().matrix(), h.square().sum()};
+// @param row_signs,column_signs  (pairs of images, permutations)
+BlockSums sums_of(const Eigen::ArrayXXd& h,
+                  const Eigen::MatrixXd& row_signs,
+                  const Eigen::MatrixXd& column_signs) {
+  return {h.rowwise().sum().matrix(),
+          h.colwise().sum().transpose().matrix(),
+          h.square().sum(),
+          (h.matrix() * column_signs).cwiseProduct(row_signs).colwise().sum().transpose()};
+}
+
+// -1 where a pair's images change places: (pairs, permutations).
+Eigen::MatrixXd exchange_signs(Index pairs, Index permutations, std::uint64_t seed) {
+  Eigen::MatrixXd signs(pairs, permutations);
+  parallel_for(static_cast<std::size_t>(permutations), [&](std::size_t permutation) {
+    RandomStream stream(seed, StreamPurpose::Permutation, permutation);
+    for (Index i = 0; i < pairs; ++i) {
+      signs(i, static_cast<Index>(permutation)) = (stream.bits() & 1U) != 0 ? 1 : -1;
+    }
+  });
+  return signs;
 }
 
 // Estimate and standard error from sum_{j != i} h(i, j) for each i, and sum_{i != j} h(i, j)^2.
@@ -94,7 +114,9 @@ Estimate estimate(const Eigen::VectorXd& sums, double squares) {
 
 ImageSetDistance image_set_distance(const Eigen::MatrixXf& a,
                                     const Eigen::MatrixXf& b,
-                                    double bandwidth) {
+                                    double bandwidth,
+                                    Index permutations,
+                                    std::uint64_t seed) {
   const Index n = a.cols();
   if (b.cols() != n || b.rows() != a.rows() || n < 4) {
     throw Error(ErrorKind::Usage,
@@ -108,6 +130,8 @@ ImageSetDistance image_set_distance(const Eigen::MatrixXf& a,
   const Eigen::VectorXf origin = b.rowwise().mean();
   const CentredImages x(a, origin);
   const CentredImages y(b, origin);
+
+  const Eigen::MatrixXd signs = exchange_signs(n, permutations, seed);
 
   struct Block {
     Index row;
@@ -136,7 +160,9 @@ ImageSetDistance image_set_distance(const Eigen::MatrixXf& a,
       if (block.row == block.column) {
         h.matrix().diagonal().setZero();
       }
-      of_block[at].at(kernel) = sums_of(h);
+      of_block[at].at(kernel) = sums_of(h,
+                                        signs.middleRows(rows.first, rows.count),
+                                        signs.middleRows(columns.first, columns.count));
     };
     add(0, [](const Eigen::ArrayXXd& r2) { return r2.sqrt(); });
     const double steepness = -0.5 / (bandwidth * bandwidth);
@@ -144,22 +170,30 @@ ImageSetDistance image_set_distance(const Eigen::MatrixXf& a,
   });
 
   std::array<Estimate, kKernels> estimates;
+  std::array<double, kKernels> p_values{};
   for (std::size_t kernel = 0; kernel < kKernels; ++kernel) {
     Eigen::VectorXd sums = Eigen::VectorXd::Zero(n);
     double squares = 0;
+    Eigen::VectorXd exchanged = Eigen::VectorXd::Zero(permutations);
     for (std::size_t at = 0; at < blocks.size(); ++at) {
       const auto [row, column] = blocks[at];
       const BlockSums& of_pairs = of_block[at].at(kernel);
       sums.segment(row * kBlock, of_pairs.of_rows.size()) += of_pairs.of_rows;
       squares += of_pairs.squares;
+      exchanged += (row == column ? 1 : 2) * of_pairs.exchanged;
       if (row != column) {
         sums.segment(column * kBlock, of_pairs.of_columns.size()) += of_pairs.of_columns;
         squares += of_pairs.squares;
       }
     }
     estimates.at(kernel) = estimate(sums, squares);
+    // One that exchanges all or none may differ by rounding.
+    constexpr double kRounding = 1e-12;
+    const double level = sums.sum() - kRounding * std::sqrt(squares) * static_cast<double>(n);
+    p_values.at(kernel) = static_cast<double>(1 + (exchanged.array() >= level).count()) /
+                          static_cast<double>(1 + permutations);
   }
-  return {estimates[0], estimates[1]};
+  return {estimates[0], estimates[1], p_values[0], p_values[1]};
 }
 
 }  // namespace cryosip

@@ -37,6 +37,12 @@ enum class StreamPurpose : std::uint32_t {
   AssignmentView = 50,   ///< (0): how the even views are turned
   AssignmentShift = 51,  ///< (view): its shift
   ClusterStart = 52,     ///< (start): first centres of a clustering
+  BootstrapChoice = 40,    ///< (refit): which images
+  BootstrapSeed = 41,      ///< (refit): the seed of everything else
+  ImagePerturbation = 42,  ///< (image): change of its pixels
+  Permutation = 43,        ///< (permutation): which points change sides
+  PermutationSample = 44,  ///< (set): points that stand for a weighted set
+  Slice = 45,              ///< (slice): its direction
 
   Test = 100,
 };

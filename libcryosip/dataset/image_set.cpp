@@ -1,9 +1,12 @@
 #include "libcryosip/dataset/image_set.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "formats/error.hpp"
+#include "libcryosip/core/random.hpp"
 #include "libcryosip/dataset/particle_file.hpp"
 
 namespace cryosip {
@@ -22,6 +25,34 @@ ImageSet ImageSet::open(const std::string& path, const ImageSetOptions& options)
   return {
       particle_table(read_particle_file(path, options.passthroughs), options.pixel_size_angstrom),
       options};
+}
+
+ImageSet ImageSet::resampled(std::uint64_t seed, std::uint64_t draw) const {
+  RandomStream stream(seed, StreamPurpose::BootstrapChoice, draw);
+  std::vector<std::size_t> chosen(size());
+  for (std::size_t& index : chosen) {
+    index = stream.below(size());
+  }
+  std::sort(chosen.begin(), chosen.end());
+  ImageSet result = *this;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    result.table_.records[i] = table_.records[chosen[i]];
+    result.table_.where[i] = table_.where[chosen[i]];
+    result.inspection_.stack_of_record[i] = inspection_.stack_of_record[chosen[i]];
+  }
+  return result;
+}
+
+ImageSet ImageSet::perturbed(double correlation, std::uint64_t seed) const {
+  if (!(correlation > 0) || !(correlation <= 1)) {
+    throw Error(ErrorKind::Usage,
+                "images perturbed to a correlation of " + std::to_string(correlation) +
+                    ", expected more than 0, at most 1");
+  }
+  ImageSet result = *this;
+  result.perturbation_ = std::sqrt(1 / (correlation * correlation) - 1);
+  result.perturbation_seed_ = seed;
+  return result;
 }
 
 ImagingCondition ImageSet::condition(std::size_t index) const {
@@ -44,6 +75,21 @@ void ImageSet::read(std::size_t index, std::span<float> pixels) const {
                       std::to_string(table_.records[index].image.index + 1) + " of '" +
                       stack.resolved + "' has a pixel that is not a finite number");
     }
+  }
+  if (perturbation_ > 0) {
+    perturb(index, pixels);
+  }
+}
+
+void ImageSet::perturb(std::size_t index, std::span<float> pixels) const {
+  double sum = 0;
+  for (const float pixel : pixels) {
+    sum += static_cast<double>(pixel) * static_cast<double>(pixel);
+  }
+  const double sigma = perturbation_ * std::sqrt(sum / static_cast<double>(pixels.size()));
+  RandomStream noise(perturbation_seed_, StreamPurpose::ImagePerturbation, index);
+  for (float& pixel : pixels) {
+    pixel += static_cast<float>(sigma * noise.normal());
   }
 }
 

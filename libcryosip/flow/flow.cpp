@@ -50,7 +50,7 @@ FlowResult run_flow(Ensemble& ensemble,
                     FlowObjective& objective,
                     const FlowOptions& options,
                     Progress& progress,
-                    const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
+                    const AfterStep& after_step) {
   check(options, ensemble);
   FlowProgress& flow = ensemble.flow;
   begin_schedule(ensemble, objective, options);

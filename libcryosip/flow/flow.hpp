@@ -41,13 +41,15 @@ struct FlowResult {
   Termination termination = Termination::Done;
 };
 
+/// Called after every step, e.g. for the log and for checkpoints.
+using AfterStep = std::function<void(const Ensemble&, const FlowRecord&)>;
+
 /// Runs the flow on the ensemble in place.  All that the next call needs to go on with the same
 /// bits (step, schedule, momentum, running mean squares) is kept in Ensemble::flow: three calls of
 /// 100 steps on a schedule of 300 equal one call of 300.
 ///
 /// A schedule goes on when one is under way for the same objective; otherwise a new one begins,
 /// with momentum and running mean squares at zero.  Steps beyond a schedule's end are not taken.
-/// @param after_step  called after every step, e.g. for the log and for checkpoints
 /// @throws Error(Usage)      an option out of range, an empty ensemble, weights that are to change
 ///                           under an objective without first variation
 /// @throws Error(Numerical)  a velocity or first variation that is not finite
@@ -55,7 +57,7 @@ FlowResult run_flow(Ensemble& ensemble,
                     FlowObjective& objective,
                     const FlowOptions& options,
                     Progress& progress,
-                    const std::function<void(const Ensemble&, const FlowRecord&)>& after_step);
+                    const AfterStep& after_step);
 
 /// Begins a new schedule on the ensemble, momentum and carried values cleared, unless one of this
 /// objective is under way.  run_flow() does it by itself.

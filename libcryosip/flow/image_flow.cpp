@@ -95,9 +95,7 @@ class ImageFlow {
     set_options();
   }
 
-  FlowResult run(Ensemble& ensemble,
-                 Progress& progress,
-                 const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
+  FlowResult run(Ensemble& ensemble, Progress& progress, const AfterStep& after_step) {
     const bool goes_on = schedule_under_way(ensemble, description());
     ImageScale scale = scale_of_images(ensemble, goes_on, progress);
     const BlockedPairEngine<float> engine;
@@ -354,13 +352,12 @@ class ImageFlow {
 
 }  // namespace
 
-FlowResult flow_on_images(
-    Ensemble& ensemble,
-    const ConformationModel& model,
-    const ImageSet& images,
-    const ImageFlowOptions& options,
-    Progress& progress,
-    const std::function<void(const Ensemble&, const FlowRecord&)>& after_step) {
+FlowResult flow_on_images(Ensemble& ensemble,
+                          const ConformationModel& model,
+                          const ImageSet& images,
+                          const ImageFlowOptions& options,
+                          Progress& progress,
+                          const AfterStep& after_step) {
   require_dimension(model, ensemble);
   ImageFlow flow(model, images, options, progress);
   return flow.run(ensemble, progress, after_step);

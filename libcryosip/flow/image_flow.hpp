@@ -62,13 +62,12 @@ struct ImageFlowOptions {
 /// Where no weight rate is given, weights change at a rate of 0.02 under the likelihood with
 /// unknown poses, and stay as they are otherwise.
 /// @throws Error(Usage)  options that do not fit the data: the likelihood without given poses, ...
-FlowResult flow_on_images(
-    Ensemble& ensemble,
-    const ConformationModel& model,
-    const ImageSet& images,
-    const ImageFlowOptions& options,
-    Progress& progress,
-    const std::function<void(const Ensemble&, const FlowRecord&)>& after_step);
+FlowResult flow_on_images(Ensemble& ensemble,
+                          const ConformationModel& model,
+                          const ImageSet& images,
+                          const ImageFlowOptions& options,
+                          Progress& progress,
+                          const AfterStep& after_step);
 
 /// Block sip_flow_log: a row a step, labels sipStep, sipObjective, sipStepSize,
 /// sipEffectiveSampleSize, sipVelocityRms and the objective's own.

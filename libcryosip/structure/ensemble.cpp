@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 #include "formats/error.hpp"
 #include "libcryosip/structure/numbered_columns.hpp"
@@ -78,6 +79,76 @@ formats::StarTable pairs_of(const Ensemble& ensemble) {
   return pairs;
 }
 
+std::vector<std::string> labels_of_conformations(Eigen::Index dimension) {
+  std::vector<std::string> labels = {"sipWeight"};
+  for (std::string& label : numbered_labels("sipCoordinate", dimension)) {
+    labels.push_back(std::move(label));
+  }
+  return labels;
+}
+
+// Behind `first` columns.
+void add_conformations(formats::StarTable& table, const Refit& refit, std::size_t first) {
+  for (Eigen::Index i = 0; i < refit.coordinates.cols(); ++i) {
+    const std::size_t row = table.add_row();
+    table.set(row, first, refit.weights(i));
+    for (Eigen::Index k = 0; k < refit.coordinates.rows(); ++k) {
+      table.set(row, first + 1 + static_cast<std::size_t>(k), refit.coordinates(k, i));
+    }
+  }
+}
+
+// Columns sipWeight and sipCoordinate1..K of rows [begin, end).
+Refit read_conformations(const formats::StarTable& rows,
+                         std::size_t begin,
+                         std::size_t end,
+                         Eigen::Index dimension) {
+  const std::size_t weight = rows.column("sipWeight");
+  const auto columns = numbered_columns(rows, "sipCoordinate");
+  if (static_cast<Eigen::Index>(columns.size()) != dimension) {
+    throw Error(ErrorKind::Input,
+                rows.where(0) + ": block '" + rows.name() + "': " + std::to_string(columns.size()) +
+                    " coordinates found, expected the ensemble's " + std::to_string(dimension));
+  }
+  const auto count = static_cast<Eigen::Index>(end - begin);
+  Refit refit{Eigen::MatrixXd(dimension, count), Eigen::VectorXd(count)};
+  for (Eigen::Index i = 0; i < count; ++i) {
+    const std::size_t row = begin + static_cast<std::size_t>(i);
+    refit.weights(i) = rows.number(row, weight);
+    if (refit.weights(i) < 0) {
+      rows.fail(row, weight, "a weight below 0 found");
+    }
+    for (Eigen::Index k = 0; k < dimension; ++k) {
+      refit.coordinates(k, i) = rows.number(row, columns[static_cast<std::size_t>(k)]);
+    }
+  }
+  const double sum = refit.weights.sum();
+  if (!(sum > 0)) {
+    rows.fail(begin, weight, "weights that sum to 0 found");
+  }
+  constexpr double kRounding = 1e-12;
+  if (std::abs(sum - 1) > kRounding) {
+    refit.weights /= sum;
+  }
+  return refit;
+}
+
+void read_refits(const formats::StarTable& rows, Ensemble& ensemble) {
+  const std::size_t number = rows.column("sipRefit");
+  for (std::size_t begin = 0; begin < rows.rows();) {
+    const auto expected = static_cast<std::int64_t>(ensemble.refits.size()) + 1;
+    std::size_t end = begin;
+    while (end < rows.rows() && rows.integer(end, number) == expected) {
+      ++end;
+    }
+    if (end == begin) {
+      rows.fail(begin, number, "expected " + std::to_string(expected) + ": refits in order");
+    }
+    ensemble.refits.push_back(read_conformations(rows, begin, end, ensemble.dimension()));
+    begin = end;
+  }
+}
+
 void check_shapes(const Ensemble& ensemble) {
   const Eigen::MatrixXd& momentum = ensemble.flow.momentum;
   if (ensemble.weights.size() != ensemble.size() || ensemble.size() == 0 ||
@@ -132,21 +203,23 @@ Ensemble read_ensemble(const formats::StarFile& file) {
     }
     ensemble.flow.momentum = transposed_numbers(rows, momentum);
   }
+  if (const formats::StarTable* refits = file.find("sip_refits")) {
+    read_refits(*refits, ensemble);
+  }
+  if (const formats::StarTable* perturbed = file.find("sip_perturbed")) {
+    ensemble.perturbed = read_conformations(*perturbed, 0, perturbed->rows(), ensemble.dimension());
+  }
   return ensemble;
 }
 
 formats::StarFile to_star(const Ensemble& ensemble, std::vector<std::string> comments) {
   check_shapes(ensemble);
-  std::vector<std::string> labels = {"sipWeight"};
-  const auto append = [&](std::string_view stem) {
-    for (std::string& label : numbered_labels(stem, ensemble.dimension())) {
+  std::vector<std::string> labels = labels_of_conformations(ensemble.dimension());
+  const bool has_momentum = ensemble.flow.momentum.size() != 0;
+  if (has_momentum) {
+    for (std::string& label : numbered_labels("sipMomentum", ensemble.dimension())) {
       labels.push_back(std::move(label));
     }
-  };
-  const bool has_momentum = ensemble.flow.momentum.size() != 0;
-  append("sipCoordinate");
-  if (has_momentum) {
-    append("sipMomentum");
   }
 
   formats::StarTable rows("sip_conformations", labels);
@@ -167,6 +240,24 @@ formats::StarFile to_star(const Ensemble& ensemble, std::vector<std::string> com
   formats::StarFile file;
   file.comments = std::move(comments);
   file.tables = {pairs_of(ensemble), std::move(rows)};
+  if (!ensemble.refits.empty()) {
+    std::vector<std::string> refit_labels = labels_of_conformations(ensemble.dimension());
+    refit_labels.insert(refit_labels.begin(), "sipRefit");
+    formats::StarTable refits("sip_refits", refit_labels);
+    for (std::size_t b = 0; b < ensemble.refits.size(); ++b) {
+      const std::size_t first = refits.rows();
+      add_conformations(refits, ensemble.refits[b], 1);
+      for (std::size_t row = first; row < refits.rows(); ++row) {
+        refits.set_integer(row, 0, static_cast<std::int64_t>(b) + 1);
+      }
+    }
+    file.tables.push_back(std::move(refits));
+  }
+  if (ensemble.perturbed) {
+    formats::StarTable perturbed("sip_perturbed", labels_of_conformations(ensemble.dimension()));
+    add_conformations(perturbed, *ensemble.perturbed, 0);
+    file.tables.push_back(std::move(perturbed));
+  }
   return file;
 }
 

@@ -30,6 +30,12 @@ struct FlowProgress {
   void carry(const std::string& label, double value);
 };
 
+/// Another outcome of the same flow, from images or seeds a little different.
+struct Refit {
+  Eigen::MatrixXd coordinates;  ///< (coordinates, conformations)
+  Eigen::VectorXd weights;      ///< (conformations), >= 0, sum 1
+};
+
 struct Ensemble {
   std::string model;  ///< what --model was: a path or a built-in name
   std::uint64_t seed = 1;
@@ -37,6 +43,8 @@ struct Ensemble {
   Eigen::MatrixXd coordinates;  ///< (coordinates, conformations): column i is conformation i
   Eigen::VectorXd weights;      ///< (conformations), >= 0, sum 1
   FlowProgress flow;
+  std::vector<Refit> refits;       ///< to images drawn again with other seeds: how certain it is
+  std::optional<Refit> perturbed;  ///< to images changed a little: how stable it is
 
   [[nodiscard]] Eigen::Index size() const { return coordinates.cols(); }
   [[nodiscard]] Eigen::Index dimension() const { return coordinates.rows(); }
@@ -44,10 +52,13 @@ struct Ensemble {
 
 /// Reads blocks sip_ensemble (pairs: sipModel, sipStep, sipSeed, sipObjective, ...) and
 /// sip_conformations (loop: sipWeight, sipCoordinate1..K [, sipMomentum1..K]; sipWeight alone for a
-/// rigid model, which has no coordinates).  Weights are
-/// normalised to sum 1 unless they already do to 1e-12 (so that a round trip keeps the bits).
+/// rigid model, which has no coordinates).  Weights are normalised to sum 1 unless they already do to
+/// 1e-12 (so that a round trip keeps the bits).  Where there are refits, also sip_refits (loop:
+/// sipRefit 1..B in ascending order, sipWeight, sipCoordinate1..K) and sip_perturbed (the same
+/// without sipRefit).
 /// @throws Error(Input) naming file and line: missing blocks or labels, no rows, a negative weight,
-///                      weights that sum to 0, not a finite number
+///                      weights that sum to 0, not a finite number, refits out of order or of
+///                      another number of coordinates
 Ensemble read_ensemble(const formats::StarFile& file);
 /// Every number reads back to the same bits.
 /// @param comments  provenance, see formats::StarFile

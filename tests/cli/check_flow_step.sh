@@ -56,6 +56,34 @@ expect() { expect_failure cryosip-flow-step "never.star" "$@"; }
   [ "$(weights weighed.star | wc -l)" -gt 1 ] || complain "--weight-rate changed no weight"
   grep -q sipWeightChange log.star || complain "the log has no change of weights"
 
+  # Refits for bands: beside the same ensemble, on any number of threads, and one by one.
+  $flow start.star --steps 4 --bands 2 -j 1 -o bands.star || complain "--bands failed"
+  $flow start.star --steps 4 --bands 2 -j 2 -o bands2.star || complain "--bands failed on two threads"
+  cmp bands.star bands2.star || complain "--bands: one thread and two differ"
+  conformations() { sed -n '/^data_sip_conformations/,/^data_sip_refits/p' "$1" | sed -n '/^[0-9]/p' | cut -d ' ' -f 1-3; }
+  conformations logged.star >alone
+  conformations bands.star | cmp - alone || complain "--bands changed the ensemble"
+  grep -q '^data_sip_perturbed' bands.star || complain "--bands: no ensemble of perturbed images"
+  for refit in 1 2; do
+    $flow start.star --steps 4 --bootstrap $refit --log log.star -o alone.star || complain "--bootstrap failed"
+    [ "$(grep -c '^[0-9]' log.star)" -eq 4 ] || complain "--bootstrap: the log is $(cat log.star)"
+    conformations alone.star >alone
+    sed -n '/^data_sip_refits/,/^data_sip_perturbed/s/^'$refit' //p' bands.star | cmp - alone ||
+      complain "--bootstrap $refit differs from that refit of --bands"
+  done
+  # A refit in parts, and an ensemble that goes on, without the refits of where it was.
+  $flow start.star --steps 2 --schedule-steps 4 --bootstrap 2 -o part.star || complain "a refit's first part failed"
+  $flow part.star --bootstrap 2 -o whole.star || complain "a refit's last part failed"
+  cmp whole.star alone.star || complain "a refit in parts differs from the whole"
+  $flow bands.star --steps 1 -o on.star || complain "an ensemble with refits does not go on"
+  if grep -q sipRefit on.star; then complain "refits of another ensemble were kept"; fi
+  $flow bands.star --steps 1 --bands 2 -o on.star 2>err || complain "bands of an ensemble that goes on failed"
+  cryosip-flow-step --no-provenance --images particles.star --images-per-step 10 bands.star --steps 1 --bands 2 2>&1 >/dev/null |
+    grep -q 'has taken 4 steps before' || complain "no warning of bands of the last steps alone"
+  expect 2 '--bands: 1 refits have no spread' $flow --bands 1 start.star -o never.star
+  expect 2 '--bootstrap: 0 found, expected 1 or more' $flow --bootstrap 0 start.star -o never.star
+  expect 2 '--bootstrap is one of the refits of --bands' $flow --bands 5 --bootstrap 1 start.star -o never.star
+
   # Ctrl-C: the state is in the checkpoint, there is no output, and going on loses no bit.
   many=600
   $flow start.star --steps $many -o whole.star || complain "$many steps failed"

@@ -1,8 +1,10 @@
 #include "libcryosip/assess/ensemble_distance.hpp"
 
+#include <chrono>
 #include <cmath>
 #include <numbers>
 #include <random>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -173,6 +175,114 @@ TEST(EnsembleDistance, EnergyHasTheSameBitsOnAnyNumberOfThreads) {
   const ThreadLimit one(1);
 
   EXPECT_EQ(energy(a, b), all);
+}
+
+TEST(WassersteinInSpace, SplitsIntoThatOfAxesForProducts) {
+  // Of products of equal weights W2^2 is the sum over the axes where transport can go along each.
+  std::mt19937_64 rng(8);
+  const Points x = random_points(1, 6, rng);
+  const Points y = random_points(1, 5, rng);
+  const auto product = [&](double shift, double factor) {
+    Points points{Eigen::MatrixXd(2, 30), Eigen::VectorXd::Ones(30)};
+    for (int i = 0; i < 30; ++i) {
+      points.at.col(i) << x.at(0, i % 6), shift + factor * y.at(0, i / 6);
+    }
+    return points;
+  };
+  const Points a = product(0, 1);
+  const Points b = product(0.3, 1.5);
+  const Eigen::VectorXd of_y = Eigen::VectorXd::Ones(5);
+  const double along_y = wasserstein_1d(y.at.row(0).transpose(),
+                                        of_y,
+                                        (0.3 + 1.5 * y.at.row(0).array()).matrix().transpose(),
+                                        of_y,
+                                        2);
+
+  EXPECT_NEAR(wasserstein(a.at, a.weights, b.at, b.weights, 2), along_y, 1e-12);
+  EXPECT_EQ(wasserstein(x.at, x.weights, y.at, y.weights, 2), w(x, y, 2));
+  EXPECT_NEAR(wasserstein(a.at, a.weights, a.at, a.weights, 2), 0, 1e-6);
+}
+
+// 5 s are allowed for this; it takes about one.
+TEST(WassersteinInSpace, IsFastForAThousandConformations) {
+  std::mt19937_64 rng(9);
+  const Points a = random_points(4, 1000, rng);
+  Points b = random_points(4, 1000, rng);
+  b.at = 1.2 * b.at.array() + 0.3;
+  const auto start = std::chrono::steady_clock::now();
+  const double exact = wasserstein(a.at, a.weights, b.at, b.weights, 2);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  RecordProperty("seconds", std::to_string(taken.count()));
+
+  EXPECT_GT(exact, 0.6);  // the means alone are 0.3 * 2 apart
+  const Eigen::MatrixXd directions = slice_directions(4, 200, 1);
+  const double sliced = sliced_wasserstein(a.at, a.weights, b.at, b.weights, directions, 2);
+  EXPECT_LT(sliced, exact / 2 * 1.05);  // at most 1 / sqrt(4) of it, but for chance
+  EXPECT_GT(sliced, 0.3);
+}
+
+// Of a shift by d along one axis: |d| times the mean of |cos| for order 1, |d| / sqrt K for
+// order 2.
+TEST(SlicedWasserstein, OfAShiftHasAClosedForm) {
+  std::mt19937_64 rng(10);
+  const Points a = random_points(3, 50, rng);
+  Points b = a;
+  b.at.row(1).array() += 2;
+  const Eigen::MatrixXd directions = slice_directions(3, 4000, 1);
+
+  EXPECT_NEAR(directions.colwise().norm().maxCoeff(), 1, 1e-14);
+  EXPECT_NEAR(directions.rowwise().mean().norm(), 0, 0.03);
+  EXPECT_NEAR(sliced_wasserstein(a.at, a.weights, b.at, b.weights, directions, 1), 1, 0.03);
+  EXPECT_NEAR(
+      sliced_wasserstein(a.at, a.weights, b.at, b.weights, directions, 2), 2 / std::sqrt(3), 0.03);
+  // Seeded, and the same on any number of threads.
+  EXPECT_EQ(slice_directions(3, 4000, 1), directions);
+  EXPECT_NE(slice_directions(3, 4000, 2), directions);
+  const double all = sliced_wasserstein(a.at, a.weights, b.at, b.weights, directions, 1);
+  const ThreadLimit one(1);
+  EXPECT_EQ(sliced_wasserstein(a.at, a.weights, b.at, b.weights, directions, 1), all);
+}
+
+// Means over pairs, term by term.
+TEST(EnsembleDistance, LeavesOutSelfPairsOfSamples) {
+  std::mt19937_64 rng(11);
+  for (const int dimension : {1, 3}) {
+    const Points a = random_points(dimension, 9, rng);
+    const Points b = random_points(dimension, 7, rng);
+    constexpr double kBandwidth = 0.8;
+    const auto mean = [](const Points& x, const Points& y, bool same, const auto& value) {
+      double sum = 0;
+      double weights = 0;
+      for (Eigen::Index i = 0; i < x.at.cols(); ++i) {
+        for (Eigen::Index j = 0; j < y.at.cols(); ++j) {
+          if (!same || i != j) {
+            const double weight = x.weights(i) * y.weights(j);
+            sum += weight * value((x.at.col(i) - y.at.col(j)).norm());
+            weights += weight;
+          }
+        }
+      }
+      return sum / weights;
+    };
+    const auto distance = [](double r) { return r; };
+    const auto kernel = [](double r) { return std::exp(-r * r / (2 * kBandwidth * kBandwidth)); };
+
+    EXPECT_NEAR(
+        energy_distance(a.at, a.weights, b.at, b.weights, SelfPairs::LeftOut),
+        2 * mean(a, b, false, distance) - mean(a, a, true, distance) - mean(b, b, true, distance),
+        1e-13);
+    EXPECT_NEAR(mmd2(a.at, a.weights, b.at, b.weights, kBandwidth, SelfPairs::LeftOut),
+                mean(a, a, true, kernel) + mean(b, b, true, kernel) - 2 * mean(a, b, false, kernel),
+                1e-13);
+    EXPECT_NEAR(
+        mmd2(a.at, a.weights, b.at, b.weights, kBandwidth),
+        mean(a, a, false, kernel) + mean(b, b, false, kernel) - 2 * mean(a, b, false, kernel),
+        1e-13);
+  }
+  const Points point{Eigen::MatrixXd::Zero(1, 1), Eigen::VectorXd::Ones(1)};
+  EXPECT_THROW(
+      energy_distance(point.at, point.weights, point.at, point.weights, SelfPairs::LeftOut), Error);
+  EXPECT_THROW(mmd2(point.at, point.weights, point.at, point.weights, 0), Error);
 }
 
 TEST(EnsembleDistance, NonsenseIsWrongUsage) {

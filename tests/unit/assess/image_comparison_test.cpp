@@ -58,8 +58,11 @@ TEST_F(ImageComparisonOfASimulatedSet, TellsTheTruthFromAnotherEnsemble) {
   for (const PoseLaw poses : {PoseLaw::Given, PoseLaw::Uniform}) {
     options_.poses = poses;
     const auto rows = by_name(compare(*images_, &elsewhere_, truth()));
-    ASSERT_EQ(rows.size(), 13);
-    for (const std::string metric : {"image_energy_distance", "image_mmd2"}) {
+    ASSERT_EQ(rows.size(), 26);
+    for (const std::string metric : {"image_energy_distance",
+                                     "image_mmd2",
+                                     "weighted_image_energy_distance",
+                                     "weighted_image_mmd2"}) {
       const EvaluationRow& row = rows.at(metric);
       const EvaluationRow& error = rows.at(metric + "_error");
       EXPECT_LT(std::abs(row.final_value), 4 * error.final_value) << metric;
@@ -73,6 +76,39 @@ TEST_F(ImageComparisonOfASimulatedSet, TellsTheTruthFromAnotherEnsemble) {
     }
     EXPECT_GT(rows.at("image_mmd2_bandwidth").final_value, 0);
   }
+}
+
+// Without noise every coefficient weighs the same: only the unit of lengths is another.
+TEST_F(ImageComparisonOfASimulatedSet, WeightsAllAlikeWithoutNoise) {
+  options_.poses = PoseLaw::Given;
+  options_.noise_sigma = 1e-12;
+  const auto rows = by_name(compare(*images_, nullptr, elsewhere_));
+  const double unit = rows.at("weighted_image_mmd2_bandwidth").final_value /
+                      rows.at("image_mmd2_bandwidth").final_value;
+  EXPECT_NEAR(rows.at("weighted_image_energy_distance").final_value,
+              unit * rows.at("image_energy_distance").final_value,
+              1e-4 * unit * rows.at("image_energy_distance").final_value);
+  EXPECT_NEAR(rows.at("weighted_image_mmd2").final_value,
+              rows.at("image_mmd2").final_value,
+              1e-4 * rows.at("image_mmd2").final_value);
+}
+
+// Where noise drowns single coefficients, weights bring out what differs.
+TEST_F(ImageComparisonOfASimulatedSet, WeightsBringOutADifferenceUnderNoise) {
+  constexpr double kMuchNoise = 0.01;
+  const testing::SimulatedSet noisy(kImages, kMuchNoise);
+  const auto images = noisy.images();
+  options_.poses = PoseLaw::Given;
+  options_.noise_sigma = kMuchNoise;
+  options_.permutations = 99;
+  const auto rows = by_name(compare(*images, &elsewhere_, noisy.truth().truth));
+  const auto score = [&](const std::string& metric) {
+    return *rows.at(metric).initial / *rows.at(metric + "_error").initial;
+  };
+  EXPECT_GT(score("weighted_image_mmd2"), 1.1 * score("image_mmd2"));
+  EXPECT_GT(score("weighted_image_energy_distance"), 1.1 * score("image_energy_distance"));
+  EXPECT_LE(*rows.at("weighted_image_mmd2_p").initial, 0.02);
+  EXPECT_GT(rows.at("weighted_image_mmd2_p").final_value, 0.02);
 }
 
 TEST_F(ImageComparisonOfASimulatedSet, IsUnbiasedAtTheTruth) {

@@ -132,5 +132,41 @@ TEST(Ensemble, RefusesToWriteShapesThatDisagree) {
   EXPECT_THROW(to_star(ensemble, {}), Error);
 }
 
+TEST(Ensemble, KeepsItsRefitsToTheBit) {
+  Ensemble ensemble = parse(with_rows("0.5 1 2\n0.5 3 4\n"));
+  EXPECT_TRUE(ensemble.refits.empty());
+  EXPECT_FALSE(ensemble.perturbed);
+  ensemble.refits.push_back(
+      {(Eigen::Matrix2d() << 0.1, 0.2, 1.0 / 3, 4).finished(), Eigen::Vector2d(0.25, 0.75)});
+  // As many conformations as it likes.
+  ensemble.refits.push_back(
+      {Eigen::MatrixXd::Constant(2, 3, 0.7), Eigen::Vector3d::Constant(1.0 / 3)});
+  ensemble.perturbed = Refit{Eigen::MatrixXd::Constant(2, 1, -1), Eigen::VectorXd::Ones(1)};
+
+  const Ensemble again = written_and_read(ensemble);
+
+  ASSERT_EQ(again.refits.size(), 2U);
+  for (std::size_t b = 0; b < 2; ++b) {
+    EXPECT_EQ(again.refits[b].coordinates, ensemble.refits[b].coordinates);
+    EXPECT_EQ(again.refits[b].weights, ensemble.refits[b].weights);
+  }
+  ASSERT_TRUE(again.perturbed);
+  EXPECT_EQ(again.perturbed->coordinates, ensemble.perturbed->coordinates);
+}
+
+TEST(Ensemble, RefusesRefitsThatDoNotFit) {
+  const std::string good =
+      with_rows("0.5 1 2\n0.5 3 4\n") + "\ndata_sip_refits\n\nloop_\n_sipRefit\n";
+  const std::string two = good + "_sipWeight\n_sipCoordinate1\n_sipCoordinate2\n";
+  EXPECT_EQ(parse(two + "1 1 0 0\n2 2 0 0\n2 2 1 1\n").refits.at(1).weights,
+            Eigen::Vector2d(0.5, 0.5));
+  EXPECT_THAT(message_of(two + "2 1 0 0\n"), HasSubstr("expected 1: refits in order"));
+  EXPECT_THAT(message_of(two + "1 1 0 0\n3 1 0 0\n"), HasSubstr("expected 2: refits in order"));
+  EXPECT_THAT(message_of(two + "1 -1 0 0\n"), HasSubstr("a weight below 0"));
+  EXPECT_THAT(message_of(two + "1 0 0 0\n"), HasSubstr("weights that sum to 0"));
+  EXPECT_THAT(message_of(good + "_sipWeight\n_sipCoordinate1\n1 1 0\n"),
+              HasSubstr("1 coordinates found, expected the ensemble's 2"));
+}
+
 }  // namespace
 }  // namespace cryosip
