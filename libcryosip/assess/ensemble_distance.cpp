@@ -3,41 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <numeric>
 #include <string>
 #include <vector>
 
 #include "formats/error.hpp"
+#include "libcryosip/assess/weighted_points.hpp"
 #include "libcryosip/core/parallel.hpp"
 
 namespace cryosip {
 namespace {
 
 using Index = Eigen::Index;
-
-// Weights that sum to 1.
-Eigen::VectorXd checked_weights(Index points, const Eigen::VectorXd& weights) {
-  if (points == 0 || weights.size() != points) {
-    throw Error(ErrorKind::Usage,
-                std::to_string(points) + " points with " + std::to_string(weights.size()) +
-                    " weights, expected one each and at least one");
-  }
-  const double sum = weights.sum();
-  if (!(weights.array() >= 0).all() || !(sum > 0) || !std::isfinite(sum)) {
-    throw Error(ErrorKind::Usage,
-                "weights that sum to " + std::to_string(sum) +
-                    ", expected none negative and a sum more than 0");
-  }
-  return weights / sum;
-}
-
-std::vector<Index> ascending(const Eigen::VectorXd& values) {
-  std::vector<Index> order(static_cast<std::size_t>(values.size()));
-  std::iota(order.begin(), order.end(), Index{0});
-  std::stable_sort(
-      order.begin(), order.end(), [&](Index i, Index j) { return values(i) < values(j); });
-  return order;
-}
 
 // sum_ij a_weights(i) b_weights(j) |a_i - b_j|
 double mean_distance(const Eigen::MatrixXd& a,
@@ -84,8 +60,8 @@ double wasserstein_1d(const Eigen::VectorXd& a,
     throw Error(ErrorKind::Usage,
                 "Wasserstein distance of order " + std::to_string(order) + ", expected >= 1");
   }
-  const Eigen::VectorXd u = checked_weights(a.size(), a_weights);
-  const Eigen::VectorXd v = checked_weights(b.size(), b_weights);
+  const Eigen::VectorXd u = normalised_weights(a.size(), a_weights);
+  const Eigen::VectorXd v = normalised_weights(b.size(), b_weights);
   const std::vector<Index> by_a = ascending(a);
   const std::vector<Index> by_b = ascending(b);
 
@@ -112,8 +88,8 @@ double energy_distance(const Eigen::MatrixXd& a,
                        const Eigen::VectorXd& a_weights,
                        const Eigen::MatrixXd& b,
                        const Eigen::VectorXd& b_weights) {
-  const Eigen::VectorXd u = checked_weights(a.cols(), a_weights);
-  const Eigen::VectorXd v = checked_weights(b.cols(), b_weights);
+  const Eigen::VectorXd u = normalised_weights(a.cols(), a_weights);
+  const Eigen::VectorXd v = normalised_weights(b.cols(), b_weights);
   if (a.rows() != b.rows()) {
     throw Error(ErrorKind::Usage,
                 "points of " + std::to_string(a.rows()) + " and of " + std::to_string(b.rows()) +

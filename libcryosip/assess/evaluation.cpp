@@ -5,6 +5,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/assess/ensemble_distance.hpp"
+#include "libcryosip/assess/weighted_points.hpp"
 
 namespace cryosip {
 namespace {
@@ -56,7 +57,7 @@ std::vector<EvaluationRow> evaluate_ensemble(const Ensemble& truth,
     return energy_distance(of.coordinates, of.weights, truth.coordinates, truth.weights);
   });
   add("effective_sample_size", 0, [](const Ensemble& of) {
-    return of.weights.sum() * of.weights.sum() / of.weights.squaredNorm();
+    return effective_sample_size(of.weights);
   });
   return rows;
 }
