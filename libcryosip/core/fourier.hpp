@@ -1,4 +1,4 @@
-// Fourier transforms of square images: the one owner of FFTW plans.
+// Fourier transforms of square images and cubic volumes: the one owner of FFTW plans.
 #pragma once
 
 #include <complex>
@@ -33,6 +33,31 @@ class ImageTransform {
   struct Plans;
   int n_;
   std::unique_ptr<Plans> plans_;
+};
+
+/// Real-to-complex transform of an n x n x n volume, in double precision.
+///
+/// Real side: volume[(z * n + y) * n + x].  Complex side: half space,
+/// spectrum[(kz * n + ky) * (n/2 + 1) + kx] with kx = 0 .. n/2 and ky, kz as in ImageTransform.
+/// The plan is made once (FFTW_ESTIMATE: the same bits on every run); execution is thread-safe.
+class VolumeTransform {
+ public:
+  /// @param n  voxels along an edge  @throws Error(Usage) n < 1
+  explicit VolumeTransform(int n);
+  VolumeTransform(const VolumeTransform&) = delete;
+  VolumeTransform& operator=(const VolumeTransform&) = delete;
+  ~VolumeTransform();
+
+  [[nodiscard]] std::size_t voxels() const noexcept;
+  [[nodiscard]] std::size_t spectrum_size() const noexcept;
+
+  /// spectrum(k) = sum_r volume(r) exp(-2 pi i k.r / n).
+  void forward(std::span<const double> volume, std::span<std::complex<double>> spectrum) const;
+
+ private:
+  struct Plan;
+  int n_;
+  std::unique_ptr<Plan> plan_;
 };
 
 }  // namespace cryosip
