@@ -55,8 +55,8 @@ struct StateColumn {
   bool of_conformations;
 };
 constexpr StateColumn kStateColumns[] = {{"sipState", false},
-                                         {"sipBestConformation", true},
-                                         {"sipStructure", false},
+                                         {"sipConformation", true},
+                                         {"sipStructure", true},
                                          {"rlnClassNumber", false}};
 
 // Images that both name: (states, classes).
@@ -189,11 +189,11 @@ Class3d read_class3d(const std::string& optimiser_path) {
 }
 
 std::vector<Index> States::nearest(const Eigen::MatrixXd& conformations) const {
-  if (coordinates.cols() == 0 || coordinates.rows() != conformations.rows()) {
+  if (coordinates.rows() != conformations.rows()) {
     throw Error(ErrorKind::Usage,
                 "conformations of " + std::to_string(conformations.rows()) +
                     " coordinates cannot be held against states of " +
-                    std::to_string(coordinates.cols() == 0 ? 0 : coordinates.rows()));
+                    std::to_string(coordinates.rows()));
   }
   std::vector<Index> states;
   for (Index i = 0; i < conformations.cols(); ++i) {
@@ -204,31 +204,28 @@ std::vector<Index> States::nearest(const Eigen::MatrixXd& conformations) const {
   return states;
 }
 
-States read_states(const std::string& path) {
-  const formats::StarFile file = formats::read_star(path);
-  const auto with_maps =
-      std::find_if(file.tables.begin(), file.tables.end(), [](const formats::StarTable& table) {
-        return table.has("sipVolume");
-      });
-  const formats::StarTable& table =
-      with_maps != file.tables.end() ? *with_maps : file.table("sip_conformations");
+States read_states(const formats::StarFile& file) {
+  const formats::StarTable* const mixture = file.find("sip_mixture");
+  const formats::StarTable& table = mixture != nullptr ? *mixture : file.table("sip_conformations");
+  const char* const stem = mixture != nullptr ? "sipMean" : "sipCoordinate";
   States states;
   states.populations = normalised_weights(table);
+  const auto columns = numbered_columns(table, stem);
+  if (columns.empty()) {
+    static_cast<void>(table.column(std::string(stem) + "1"));
+  }
+  states.coordinates = transposed_numbers(table, columns);
   if (const auto column = table.find("sipVolume")) {
     for (std::size_t row = 0; row < table.rows(); ++row) {
-      states.maps.push_back(named_file(table, row, *column, path));
+      states.maps.push_back(named_file(table, row, *column, file.source));
     }
-  }
-  const auto columns = numbered_columns(table, "sipCoordinate");
-  if (!columns.empty()) {
-    states.coordinates = transposed_numbers(table, columns);
   }
   return states;
 }
 
 ImageStates read_image_states(const formats::StarFile& file,
                               const States& states,
-                              const Ensemble* ensemble) {
+                              const Ensemble& ensemble) {
   const formats::StarTable* table = nullptr;
   const StateColumn* kind = nullptr;
   for (const StateColumn& candidate : kStateColumns) {
@@ -242,18 +239,12 @@ ImageStates read_image_states(const formats::StarFile& file,
   if (table == nullptr) {
     throw Error(ErrorKind::Input,
                 file.source +
-                    ": no block with _rlnImageName and one of _sipState, _sipBestConformation, "
+                    ": no block with _rlnImageName and one of _sipState, _sipConformation, "
                     "_sipStructure, _rlnClassNumber");
   }
   std::vector<Index> state_of_conformation;
   if (kind->of_conformations) {
-    if (ensemble == nullptr) {
-      throw Error(ErrorKind::Usage,
-                  file.source +
-                      ": _sipBestConformation numbers an ensemble's conformations: give "
-                      "the ensemble too");
-    }
-    state_of_conformation = states.nearest(ensemble->coordinates);
+    state_of_conformation = states.nearest(ensemble.coordinates);
   }
   ImageStates result;
   const std::size_t name_column = table->column("rlnImageName");
@@ -267,7 +258,7 @@ ImageStates read_image_states(const formats::StarFile& file,
     result.images.push_back(std::move(name));
     if (kind->of_conformations) {
       result.state_of.push_back(state_of_conformation[static_cast<std::size_t>(
-          numbered_from_1(*table, row, state_column, ensemble->size()))]);
+          numbered_from_1(*table, row, state_column, ensemble.size()))]);
     } else {
       result.state_of.push_back(numbered_from_1(*table, row, state_column, states.size()));
     }
@@ -277,7 +268,7 @@ ImageStates read_image_states(const formats::StarFile& file,
 
 Class3dComparison compare_with_class3d(const Class3d& class3d,
                                        const States& states,
-                                       const Ensemble* ensemble,
+                                       const Ensemble& ensemble,
                                        const ImageStates* image_states,
                                        const std::string& mask,
                                        Progress& progress) {
@@ -295,16 +286,12 @@ Class3dComparison compare_with_class3d(const Class3d& class3d,
                 "of the images");
   }
   add_unmatched(states.size(), class3d.fractions.size(), result.rows);
-  if (ensemble != nullptr) {
-    Eigen::VectorXd populations = Eigen::VectorXd::Zero(states.size());
-    const std::vector<Index> state_of = states.nearest(ensemble->coordinates);
-    for (std::size_t i = 0; i < state_of.size(); ++i) {
-      populations(state_of[i]) += ensemble->weights(static_cast<Index>(i));
-    }
-    result.ensemble_populations = populations / populations.sum();
+  Eigen::VectorXd& populations = result.ensemble_populations;
+  populations.setZero(states.size());
+  const std::vector<Index> state_of = states.nearest(ensemble.coordinates);
+  for (std::size_t i = 0; i < state_of.size(); ++i) {
+    populations(state_of[i]) += ensemble.weights(static_cast<Index>(i));
   }
-  const Eigen::VectorXd& populations =
-      result.ensemble_populations ? *result.ensemble_populations : states.populations;
   for (const StateAndClass& row : result.rows) {
     const double fraction = row.class3d ? class3d.fractions(*row.class3d) : 0;
     const double population = row.state ? populations(*row.state) : 0;
@@ -351,9 +338,7 @@ std::vector<formats::StarTable> to_star(const Class3dComparison& comparison,
     if (row.state) {
       table.set_integer(at, 0, *row.state + 1);
       set("sipPopulation", states.populations(*row.state));
-      if (comparison.ensemble_populations) {
-        set("sipEnsemblePopulation", (*comparison.ensemble_populations)(*row.state));
-      }
+      set("sipEnsemblePopulation", comparison.ensemble_populations(*row.state));
     }
     if (row.class3d) {
       table.set_integer(at, table.column("rlnClassNumber"), *row.class3d + 1);

@@ -31,22 +31,23 @@ struct Class3d {
 ///                      that there is none of, an optimiser of a refinement with half-sets
 Class3d read_class3d(const std::string& optimiser_path);
 
-/// The states that classes are held against: a few conformations, maps or both.
+/// The states that classes are held against.
 struct States {
   Eigen::VectorXd populations;    ///< (states), >= 0, sum 1
+  Eigen::MatrixXd coordinates;    ///< (coordinates, states)
   std::vector<std::string> maps;  ///< (states) paths, or empty
-  Eigen::MatrixXd coordinates;    ///< (coordinates, states), or no columns
 
   [[nodiscard]] Eigen::Index size() const { return populations.size(); }
   /// The state nearest to each conformation, in units of the coordinates.
-  /// @throws Error(Usage) states without coordinates, or of other dimension
+  /// @throws Error(Usage) conformations of other dimension
   [[nodiscard]] std::vector<Eigen::Index> nearest(const Eigen::MatrixXd& conformations) const;
 };
 
-/// The block that has column sipVolume, else sip_conformations: sipWeight, and sipVolume (found as
-/// read_volume_list() does) or sipCoordinate1..K or both.
+/// The conformations of an ensemble (block sip_conformations) or the means of a mixture
+/// (sip_mixture), with their weights and, where there is a column sipVolume, their maps, which are
+/// found as read_volume_list() does.
 /// @throws Error(Input) naming file and line
-States read_states(const std::string& path);
+States read_states(const formats::StarFile& file);
 
 /// The state of each image.
 struct ImageStates {
@@ -54,15 +55,13 @@ struct ImageStates {
   std::vector<Eigen::Index> state_of;
 };
 
-/// From the block that has rlnImageName and the first of these, all counted from 1: sipState;
-/// sipBestConformation, of the ensemble, for which its nearest state is taken; sipStructure
-/// (cryosip-map --assignments) and rlnClassNumber, which number states.
-/// @param ensemble  what sipBestConformation numbers, or null
-/// @throws Error(Input) naming file and line: no such column, a number out of range, a name twice;
-///                      Error(Usage) sipBestConformation without an ensemble
+/// From the block that has rlnImageName and the first of these columns, all counted from 1:
+/// sipState, a state; sipConformation (cryosip-assign) or sipStructure (cryosip-map --assignments),
+/// a conformation of the ensemble, of which the nearest state is taken; rlnClassNumber, a state.
+/// @throws Error(Input) naming file and line: no such column, a number out of range, a name twice
 ImageStates read_image_states(const formats::StarFile& file,
                               const States& states,
-                              const Ensemble* ensemble);
+                              const Ensemble& ensemble);
 
 /// A state with its class; where there is one without the other, only its half.
 struct StateAndClass {
@@ -72,26 +71,24 @@ struct StateAndClass {
 };
 
 struct Class3dComparison {
-  std::vector<StateAndClass> rows;  ///< states in their order, then the classes left over
-  std::optional<Eigen::VectorXd> ensemble_populations;  ///< (states)
+  std::vector<StateAndClass> rows;       ///< states in their order, then the classes left over
+  Eigen::VectorXd ensemble_populations;  ///< (states): weight of the conformations nearest to each
   /// (states, classes): images, of those that both files name; no columns without image states.
   Eigen::MatrixXd images;
-  /// Half the sum over rows of |class fraction - population|, the ensemble's where there is one:
-  /// what would have to move.
+  /// Half the sum over rows of |class fraction - ensemble's population|: what would have to move.
   double population_distance = 0;
 };
 
 /// Classes are matched with states one to one: by the maps (largest sum of correlation
 /// coefficients; classes of fraction 0, whose maps are empty, are left over), else by the images
 /// that they share.
-/// @param ensemble      or null
 /// @param image_states  or null
 /// @param mask          path of a mask for the maps, or empty
 /// @throws Error(Usage) neither maps nor images to match by; Error(Input) no image in both files, a
 ///                      map that cannot be used; as compare_volumes()
 Class3dComparison compare_with_class3d(const Class3d& class3d,
                                        const States& states,
-                                       const Ensemble* ensemble,
+                                       const Ensemble& ensemble,
                                        const ImageStates* image_states,
                                        const std::string& mask,
                                        Progress& progress);

@@ -95,17 +95,4 @@ formats::StarTable to_star(const std::vector<EvaluationRow>& rows) {
   return table;
 }
 
-std::string to_json(const std::vector<EvaluationRow>& rows) {
-  std::string json = "{\"sip_evaluation\": [";
-  const char* separator = "\n";
-  for (const EvaluationRow& row : rows) {
-    json += std::string(separator) + "  {\"metric\": \"" + row.metric +
-            "\", \"coordinate\": " + std::to_string(row.coordinate) +
-            ", \"initial\": " + (row.initial ? formats::format_number(*row.initial) : "null") +
-            ", \"final\": " + formats::format_number(row.final_value) + "}";
-    separator = ",\n";
-  }
-  return json + "\n]}\n";
-}
-
 }  // namespace cryosip

@@ -33,7 +33,5 @@ std::vector<EvaluationRow> evaluate_log(const formats::StarFile& log);
 
 /// Block sip_evaluation: sipMetric, sipCoordinate, sipInitial ("None" where not asked), sipFinal.
 formats::StarTable to_star(const std::vector<EvaluationRow>& rows);
-/// {"sip_evaluation": [{"metric": .., "coordinate": .., "initial": .. or null, "final": ..}, ..]}
-std::string to_json(const std::vector<EvaluationRow>& rows);
 
 }  // namespace cryosip

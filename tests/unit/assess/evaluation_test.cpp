@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "formats/error.hpp"
+#include "libcryosip/assess/table_json.hpp"
 
 namespace cryosip {
 namespace {
@@ -47,10 +48,17 @@ TEST(Evaluation, TableSaysNoneWhereThereIsNoInitialEnsemble) {
 }
 
 TEST(Evaluation, JsonHoldsTheSame) {
-  EXPECT_EQ(to_json({{"w1", 1, std::nullopt, 0.5}, {"w2", 1, 2.0, 0.25}}),
+  const std::vector<EvaluationRow> rows = {{"w1", 1, std::nullopt, 0.5}, {"w2", 1, 2.0, 0.25}};
+  formats::StarTable pairs("sip_x", {}, formats::StarTable::Form::Pairs);
+  pairs.add_pair("sipLongName", std::string_view("a \"b\""));
+  pairs.add_pair("rlnVoltage", std::string_view("300.000"));
+  EXPECT_EQ(to_json({to_star(rows), pairs, formats::StarTable("sip_none", {"sipA"})}),
             "{\"sip_evaluation\": [\n"
             "  {\"metric\": \"w1\", \"coordinate\": 1, \"initial\": null, \"final\": 0.5},\n"
             "  {\"metric\": \"w2\", \"coordinate\": 1, \"initial\": 2, \"final\": 0.25}\n"
+            "],\n"
+            "\"sip_x\": {\"long_name\": \"a \\\"b\\\"\", \"rlnVoltage\": 300},\n"
+            "\"sip_none\": [\n"
             "]}\n");
 }
 
