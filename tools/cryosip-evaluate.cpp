@@ -165,6 +165,9 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
     const auto of_log = evaluate_log(load_star(invocation.text("log")));
     rows.insert(rows.end(), of_log.begin(), of_log.end());
   }
+  const std::vector<formats::StarTable> of_classes =
+      invocation.has("class3d") ? class3d_tables(truth_file, ensemble, invocation)
+                                : std::vector<formats::StarTable>();
   std::optional<ImageProjections> projections;
   if (invocation.has("images")) {
     const ImageComparisonOptions options = comparison_options(invocation);
@@ -187,12 +190,7 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
   }
 
   std::vector<formats::StarTable> tables = {to_star(rows)};
-  if (invocation.has("class3d")) {
-    for (formats::StarTable& table : class3d_tables(truth_file, ensemble, invocation)) {
-      tables.push_back(std::move(table));
-    }
-  }
-
+  tables.insert(tables.end(), of_classes.begin(), of_classes.end());
   if (invocation.has("densities")) {
     write_tables(invocation.text("densities"),
                  to_star(ensemble_densities(truth, start, ensemble)),

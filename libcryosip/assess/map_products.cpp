@@ -213,8 +213,10 @@ MapComparison compare_maps(const VolumeSet& a, const VolumeSet& b, const Eigen::
   MapDistances& distances = result.distances;
   distances.correlation = products.topRightCorner(a.size(), b.size());
   distances.pearson =
-      (distances.correlation - sums.head(a.size()) * sums.tail(b.size()).transpose() / count) /
-      (count - 1);
+      ((distances.correlation - sums.head(a.size()) * sums.tail(b.size()).transpose() / count) /
+       (count - 1))
+          .cwiseMax(-1.0)
+          .cwiseMin(1.0);
   distances.l2.resize(a.size(), b.size());
   distances.bioem.resize(a.size(), b.size());
   for (Index j = 0; j < b.size(); ++j) {

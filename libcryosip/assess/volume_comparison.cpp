@@ -96,9 +96,15 @@ void correlate_shells(const VolumeSet& truth,
 
 VolumeComparisonRow row_of(std::string metric, std::string cost, std::vector<double> values) {
   VolumeComparisonRow row{std::move(metric), std::move(cost), values.size(), 0, 0, 0};
-  const Eigen::Map<const Eigen::ArrayXd> array(values.data(), static_cast<Index>(values.size()));
-  row.mean = array.mean();
-  row.standard_deviation = std::sqrt((array - row.mean).square().mean());
+  const auto count = static_cast<double>(values.size());
+  for (const double value : values) {
+    row.mean += value / count;
+  }
+  double variance = 0;
+  for (const double value : values) {
+    variance += (value - row.mean) * (value - row.mean) / count;
+  }
+  row.standard_deviation = std::sqrt(variance);
   std::sort(values.begin(), values.end());
   const std::size_t last = values.size() - 1;
   row.median = (values[last / 2] + values[last - last / 2]) / 2;
