@@ -12,10 +12,12 @@
 
 #include "formats/star.hpp"
 #include "libcryosip/assess/bands.hpp"
+#include "libcryosip/assess/class3d.hpp"
 #include "libcryosip/assess/density.hpp"
 #include "libcryosip/assess/evaluation.hpp"
 #include "libcryosip/assess/free_energy.hpp"
 #include "libcryosip/assess/image_comparison.hpp"
+#include "libcryosip/assess/table_json.hpp"
 #include "libcryosip/assess/truth.hpp"
 #include "tools/cli/data_options.hpp"
 #include "tools/cli/imaging_options.hpp"
@@ -69,6 +71,42 @@ void refuse_image_options_without_images(const cli::Invocation& invocation) {
       }
     }
   }
+}
+
+cli::po::options_description class3d_option_group() {
+  cli::po::options_description group("Comparison with a classification");
+  group.add_options()  //
+      ("class3d",
+       cli::po::value<std::string>()->value_name("OPTIMISER.star"),
+       "RELION's Class3D, run_itNNN_optimiser.star: adds its classes beside the truth's "
+       "conformations as states")  //
+      ("assigned",
+       cli::po::value<std::string>()->value_name("P.star"),
+       "images with their conformations or states, for the confusion matrix")  //
+      ("mask",
+       cli::po::value<std::string>()->value_name("FILE.mrc"),
+       "compare maps inside this mask");
+  return group;
+}
+
+// The blocks about classes, of --class3d.
+std::vector<formats::StarTable> class3d_tables(const formats::StarFile& truth,
+                                               const Ensemble& ensemble,
+                                               const cli::Invocation& invocation) {
+  const Class3d class3d = read_class3d(invocation.text("class3d"));
+  const States states = read_states(truth);
+  std::optional<ImageStates> image_states;
+  if (invocation.has("assigned")) {
+    image_states = read_image_states(load_star(invocation.text("assigned")), states, ensemble);
+  }
+  return to_star(compare_with_class3d(class3d,
+                                      states,
+                                      ensemble,
+                                      image_states ? &*image_states : nullptr,
+                                      invocation.has("mask") ? invocation.text("mask") : "",
+                                      invocation.progress),
+                 class3d,
+                 states);
 }
 
 ImageComparisonOptions comparison_options(const cli::Invocation& invocation) {
@@ -132,6 +170,12 @@ void write_tables(const std::string& path,
 
 cli::ExitStatus run(const cli::Invocation& invocation) {
   refuse_image_options_without_images(invocation);
+  for (const char* option : {"assigned", "mask"}) {
+    if (invocation.has(option) && !invocation.has("class3d")) {
+      throw Error(ErrorKind::Usage,
+                  std::string("--") + option + " is about classes: give --class3d too");
+    }
+  }
   const std::string truth_path = invocation.has("truth") ? invocation.text("truth") : "";
   const std::string initial_path = invocation.has("initial") ? invocation.text("initial") : "";
   const std::string& final_path = invocation.text("E.star");
@@ -140,7 +184,7 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
     throw Error(ErrorKind::Usage, "only one ensemble can come from standard input");
   }
   if (truth_path.empty()) {
-    for (const char* option : {"images", "densities", "rmsd"}) {
+    for (const char* option : {"images", "densities", "rmsd", "class3d"}) {
       if (invocation.has(option)) {
         throw Error(ErrorKind::Usage,
                     "--" + std::string(option) + " compares with the truth: give --truth too");
@@ -148,9 +192,11 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
     }
   }
 
+  std::optional<formats::StarFile> truth_file;
   std::optional<Ensemble> truth;
   if (!truth_path.empty()) {
-    truth = read_truth(load_star(truth_path));
+    truth_file = load_star(truth_path);
+    truth = read_truth(*truth_file);
   }
   std::optional<Ensemble> initial;
   if (!initial_path.empty()) {
@@ -186,6 +232,9 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
     const auto of_log = evaluate_log(load_star(invocation.text("log")));
     rows.insert(rows.end(), of_log.begin(), of_log.end());
   }
+  const std::vector<formats::StarTable> of_classes =
+      invocation.has("class3d") ? class3d_tables(*truth_file, ensemble, invocation)
+                                : std::vector<formats::StarTable>();
   std::optional<ImageProjections> projections;
   if (invocation.has("images")) {
     const ImageComparisonOptions comparing = comparison_options(invocation);
@@ -200,6 +249,8 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
     projections = std::move(comparison.projections);
   }
 
+  std::vector<formats::StarTable> tables = {to_star(rows)};
+  tables.insert(tables.end(), of_classes.begin(), of_classes.end());
   if (invocation.has("densities")) {
     write_tables(invocation.text("densities"),
                  to_star(ensemble_densities(*truth, start, ensemble)),
@@ -220,9 +271,9 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
     write_tables(invocation.text("principal-components"), to_star(*projections), invocation);
   }
   if (invocation.has("json")) {
-    cli::with_output(invocation.text("output"), [&](std::ostream& out) { out << to_json(rows); });
+    cli::with_output(invocation.text("output"), [&](std::ostream& out) { out << to_json(tables); });
   } else {
-    write_tables(invocation.text("output"), {to_star(rows)}, invocation);
+    write_tables(invocation.text("output"), std::move(tables), invocation);
   }
   return cli::ExitStatus::Success;
 }
@@ -257,7 +308,14 @@ cli::Tool tool() {
       "with "
       "each coefficient weighted by its signal and noise. Rows ending in _error are standard "
       "errors; "
-      "_truth is the truth in the ensemble's place, _floor two independent sets of its images.";
+      "_truth is the truth in the ensemble's place, _floor two independent sets of its images.\n"
+      "\n"
+      "With --class3d, the blocks sip_class3d_general and sip_class3d follow: RELION's classes "
+      "beside "
+      "the truth, whose few conformations (or components) count as states. Classes and states are "
+      "matched one to one: by maps where the truth has a column _sipVolume, else by the images of "
+      "--assigned. The ensemble's population of a state is the weight of the conformations nearest "
+      "to it. Without a truth, give representative conformations of the ensemble in its place.";
   tool.positionals = {{"E.star", "the ensemble; - is standard input", "-"}};
   tool.options.add_options()  //
       ("truth",
@@ -303,7 +361,10 @@ cli::Tool tool() {
       ("images",
        po::value<std::string>()->value_name("P.star"),
        "compare images too: particle file, RELION's STAR or cryoSPARC's .cs");
-  tool.groups = image_option_groups();
+  tool.groups.push_back(class3d_option_group());
+  for (const auto& group : image_option_groups()) {
+    tool.groups.push_back(group);
+  }
   tool.uses_randomness = true;
   tool.examples = {
       {"What a flow has gained",
@@ -312,7 +373,10 @@ cli::Tool tool() {
        "cryosip-evaluate --bands densities.star --free-energy energies.star final.star"},
       {"In the space of images too, with principal components to plot",
        "cryosip-evaluate --truth sim_truth.star --initial start.star final.star "
-       "--images sim.star --principal-components components.star"}};
+       "--images sim.star --principal-components components.star"},
+      {"Beside RELION's classes of the same images",
+       "cryosip-evaluate --truth states.star --class3d Class3D/job005/"
+       "run_it025_optimiser.star --assigned particles_assigned.star final.star"}};
   tool.see_also = {"cryosip-flow-step(1)", "cryosip-simulate(1)"};
   tool.run = run;
   return tool;

@@ -323,22 +323,4 @@ formats::StarTable to_star(const std::vector<EvaluationRow>& rows) {
   return table;
 }
 
-std::string to_json(const std::vector<EvaluationRow>& rows) {
-  std::string json = "{\"sip_evaluation\": [";
-  const char* separator = "\n";
-  for (const EvaluationRow& row : rows) {
-    json += std::string(separator) + "  {\"metric\": \"" + row.metric +
-            "\", \"coordinate\": " + std::to_string(row.coordinate) +
-            ", \"initial\": " + (row.initial ? json_number(*row.initial) : "null") +
-            ", \"final\": " + json_number(row.final_value);
-    if (row.band) {
-      json += ", \"final_lower\": " + json_number(row.band->lower) +
-              ", \"final_upper\": " + json_number(row.band->upper);
-    }
-    json += "}";
-    separator = ",\n";
-  }
-  return json + "\n]}\n";
-}
-
 }  // namespace cryosip

@@ -58,8 +58,5 @@ std::vector<EvaluationRow> evaluate_log(const formats::StarFile& log);
 /// Block sip_evaluation: sipMetric, sipCoordinate, sipInitial ("None" where not asked), sipFinal,
 /// and where any row has a band sipFinalLower, sipFinalUpper ("None" where this one has none).
 formats::StarTable to_star(const std::vector<EvaluationRow>& rows);
-/// {"sip_evaluation": [{"metric": .., "coordinate": .., "initial": .. or null, "final": ..
-/// [, "final_lower": .., "final_upper": ..]}, ..]}
-std::string to_json(const std::vector<EvaluationRow>& rows);
 
 }  // namespace cryosip

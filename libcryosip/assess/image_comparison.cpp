@@ -9,6 +9,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/assess/image_distance.hpp"
+#include "libcryosip/core/choose.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/dataset/image_coefficients.hpp"
@@ -172,21 +173,12 @@ class Comparison {
   // In the order of the file.
   void choose_images() {
     const std::size_t total = coefficients_.images().size();
-    std::vector<std::size_t> order(total);
-    for (std::size_t i = 0; i < total; ++i) {
-      order[i] = i;
-    }
     const std::size_t wanted = std::min(total, options_.image_count);
-    RandomStream stream(options_.seed, StreamPurpose::ComparisonChoice, 0);
-    for (std::size_t i = 0; i < wanted && wanted < total; ++i) {
-      std::swap(order[i], order[i + stream.below(total - i)]);
-    }
     if (wanted < 4) {
       throw Error(ErrorKind::Usage,
                   std::to_string(wanted) + " observed images to compare, expected at least 4");
     }
-    chosen_.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(wanted));
-    std::sort(chosen_.begin(), chosen_.end());
+    chosen_ = choose({options_.seed, StreamPurpose::ComparisonChoice, 0}, total, wanted);
   }
 
   // The optics of the observed image, and its pose where that is the law.

@@ -107,4 +107,44 @@ void LineTransform::forward(std::span<std::complex<double>> line) const {
   fftw_execute_dft(plan_->forward, as_fftw(line.data()), as_fftw(line.data()));
 }
 
+struct VolumeTransform::Plan {
+  fftw_plan forward = nullptr;
+};
+
+VolumeTransform::VolumeTransform(int n) : n_(n) {
+  if (n < 1) {
+    throw Error(ErrorKind::Usage, "Fourier transform: the volume must have at least one voxel");
+  }
+  plan_ = std::make_unique<Plan>();
+  std::vector<double> volume(voxels());
+  std::vector<std::complex<double>> spectrum(spectrum_size());
+  const std::lock_guard<std::mutex> lock(planner_mutex());
+  plan_->forward = fftw_plan_dft_r2c_3d(
+      n, n, n, volume.data(), as_fftw(spectrum.data()), FFTW_ESTIMATE | FFTW_UNALIGNED);
+}
+
+VolumeTransform::~VolumeTransform() {
+  const std::lock_guard<std::mutex> lock(planner_mutex());
+  fftw_destroy_plan(plan_->forward);
+}
+
+std::size_t VolumeTransform::voxels() const noexcept {
+  const auto n = static_cast<std::size_t>(n_);
+  return n * n * n;
+}
+
+std::size_t VolumeTransform::spectrum_size() const noexcept {
+  const auto n = static_cast<std::size_t>(n_);
+  return n * n * (n / 2 + 1);
+}
+
+void VolumeTransform::forward(std::span<const double> volume,
+                              std::span<std::complex<double>> spectrum) const {
+  if (volume.size() != voxels() || spectrum.size() != spectrum_size()) {
+    throw Error(ErrorKind::Usage, "Fourier transform: array of the wrong size");
+  }
+  fftw_execute_dft_r2c(
+      plan_->forward, const_cast<double*>(volume.data()), as_fftw(spectrum.data()));
+}
+
 }  // namespace cryosip

@@ -1,4 +1,4 @@
-// Fourier transforms of square images and of lines: the one owner of FFTW plans.
+// Fourier transforms of square images, of lines and of cubic volumes: the one owner of FFTW plans.
 #pragma once
 
 #include <complex>
@@ -47,6 +47,31 @@ class LineTransform {
   [[nodiscard]] int length() const noexcept { return n_; }
   /// In place: line(k) <- sum_j line(j) exp(-2 pi i j k / n).  Thread-safe.
   void forward(std::span<std::complex<double>> line) const;
+
+ private:
+  struct Plan;
+  int n_;
+  std::unique_ptr<Plan> plan_;
+};
+
+/// Real-to-complex transform of an n x n x n volume, in double precision.
+///
+/// Real side: volume[(z * n + y) * n + x].  Complex side: half space,
+/// spectrum[(kz * n + ky) * (n/2 + 1) + kx] with kx = 0 .. n/2 and ky, kz as in ImageTransform.
+/// The plan is made once (FFTW_ESTIMATE: the same bits on every run); execution is thread-safe.
+class VolumeTransform {
+ public:
+  /// @param n  voxels along an edge  @throws Error(Usage) n < 1
+  explicit VolumeTransform(int n);
+  VolumeTransform(const VolumeTransform&) = delete;
+  VolumeTransform& operator=(const VolumeTransform&) = delete;
+  ~VolumeTransform();
+
+  [[nodiscard]] std::size_t voxels() const noexcept;
+  [[nodiscard]] std::size_t spectrum_size() const noexcept;
+
+  /// spectrum(k) = sum_r volume(r) exp(-2 pi i k.r / n).
+  void forward(std::span<const double> volume, std::span<std::complex<double>> spectrum) const;
 
  private:
   struct Plan;

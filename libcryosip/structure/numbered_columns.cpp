@@ -53,8 +53,8 @@ Eigen::MatrixXd transposed_numbers(const formats::StarTable& table,
   return numbers;
 }
 
-Eigen::VectorXd normalised_weights(const formats::StarTable& table) {
-  const std::size_t column = table.column("sipWeight");
+Eigen::VectorXd normalised_weights(const formats::StarTable& table, std::string_view label) {
+  const std::size_t column = table.column(label);
   if (table.rows() == 0) {
     throw Error(ErrorKind::Input, file_and_block(table) + ": no rows, expected at least one");
   }

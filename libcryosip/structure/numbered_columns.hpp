@@ -21,10 +21,11 @@ std::vector<std::size_t> numbered_columns(const formats::StarTable& table, std::
 Eigen::MatrixXd transposed_numbers(const formats::StarTable& table,
                                    const std::vector<std::size_t>& columns);
 
-/// Column sipWeight as (rows) numbers >= 0 that sum to 1; left alone when they already do to 1e-12,
-/// so that a round trip keeps the bits.
+/// A column, sipWeight unless said otherwise, as (rows) numbers >= 0 that sum to 1; left alone when
+/// they already do to 1e-12, so that a round trip keeps the bits.
 /// @throws Error(Input) naming file and line: no rows, a negative weight, all of them 0
-Eigen::VectorXd normalised_weights(const formats::StarTable& table);
+Eigen::VectorXd normalised_weights(const formats::StarTable& table,
+                                   std::string_view label = "sipWeight");
 
 /// STEM1 .. STEMcount.
 std::vector<std::string> numbered_labels(std::string_view stem, Eigen::Index count);

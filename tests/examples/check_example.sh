@@ -7,7 +7,12 @@ PATH=$(cd "$2" && pwd):$PATH
 command -v gnuplot >/dev/null || { echo "SKIP: gnuplot is not installed (scripts/setup --figures)"; exit 77; }
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-"$example/run" --quick -o "$out" >"$out/stdout" 2>"$out/stderr" || { cat "$out/stderr" >&2; exit 1; }
+status=0
+"$example/run" --quick -o "$out" >"$out/stdout" 2>"$out/stderr" || status=$?
+if [ "$status" -ne 0 ]; then
+  cat "$out/stderr" >&2
+  if [ "$status" -eq 77 ]; then exit 77; else exit 1; fi  # 77: a program it shows is not installed
+fi
 
 fail() { echo "FAIL: $*" >&2; exit 1; }
 ! grep -i warning "$out/stderr" || fail "warnings, above"

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "formats/error.hpp"
+#include "libcryosip/assess/table_json.hpp"
 
 namespace cryosip {
 namespace {
@@ -88,7 +89,7 @@ TEST(Evaluation, HasBandsAndStabilityWhereThereAreRefits) {
   EXPECT_DOUBLE_EQ(table.number(0, table.column("sipFinalUpper")),
                    w1.band ? rows[0].band->upper : 0);
   EXPECT_EQ(table.text(table.rows() - 1, table.column("sipFinalLower")), "None");
-  EXPECT_NE(to_json(rows).find("\"final_lower\": 0, \"final_upper\": "), std::string::npos);
+  EXPECT_NE(to_json({to_star(rows)}).find("\"final_lower\": 0, \"final_upper\": "), std::string::npos);
 }
 
 TEST(Evaluation, WithoutATruthHasWhatNeedsNone) {
@@ -105,7 +106,7 @@ TEST(Evaluation, HasNoNumberOfDensitiesOfAPoint) {
   EXPECT_EQ(row_of(rows, "w2", 1).final_value, 0);
   const formats::StarTable table = to_star(rows);
   EXPECT_EQ(table.text(4, 3), "None");
-  EXPECT_NE(to_json(rows).find("\"final\": null"), std::string::npos);
+  EXPECT_NE(to_json({to_star(rows)}).find("\"final\": null"), std::string::npos);
 }
 
 TEST(Evaluation, TestsByPermutationsWhereAsked) {
@@ -126,10 +127,17 @@ TEST(Evaluation, TableSaysNoneWhereThereIsNoInitialEnsemble) {
 }
 
 TEST(Evaluation, JsonHoldsTheSame) {
-  EXPECT_EQ(to_json({{"w1", 1, std::nullopt, 0.5}, {"w2", 1, 2.0, 0.25}}),
+  const std::vector<EvaluationRow> rows = {{"w1", 1, std::nullopt, 0.5}, {"w2", 1, 2.0, 0.25}};
+  formats::StarTable pairs("sip_x", {}, formats::StarTable::Form::Pairs);
+  pairs.add_pair("sipLongName", std::string_view("a \"b\""));
+  pairs.add_pair("rlnVoltage", std::string_view("300.000"));
+  EXPECT_EQ(to_json({to_star(rows), pairs, formats::StarTable("sip_none", {"sipA"})}),
             "{\"sip_evaluation\": [\n"
             "  {\"metric\": \"w1\", \"coordinate\": 1, \"initial\": null, \"final\": 0.5},\n"
             "  {\"metric\": \"w2\", \"coordinate\": 1, \"initial\": 2, \"final\": 0.25}\n"
+            "],\n"
+            "\"sip_x\": {\"long_name\": \"a \\\"b\\\"\", \"rlnVoltage\": 300},\n"
+            "\"sip_none\": [\n"
             "]}\n");
 }
 
