@@ -100,9 +100,9 @@ std::string shown_number(double value, int digits) {
 std::string shown_percent(double share) {
   const double percent = 100 * share;
   if (percent > 0 && percent < 1) {
-    return "< 1 %";
+    return "<\u00a01\u00a0%";
   }
-  return shown_number(std::round(percent), 4) + " %";
+  return shown_number(std::round(percent), 4) + "\u00a0%";
 }
 
 std::string shown_count(double count) {

@@ -13,7 +13,7 @@ std::string escaped(std::string_view text);
 /// powers of ten only beyond 1e-4 .. 1e6 ("2.5·10⁻⁷").
 std::string shown_number(double value, int digits = 3);
 
-/// "37 %", "< 1 %".
+/// "37 %", "< 1 %", in one piece (no-break space).
 std::string shown_percent(double share);
 
 /// 12345 as "12 345" (narrow no-break space).

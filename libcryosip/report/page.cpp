@@ -32,6 +32,15 @@ std::string marked_up(const std::string& text) {
   return result;
 }
 
+// Escaped, with its line ends.
+std::string in_lines(const std::string& text) {
+  std::string result = escaped(text);
+  for (std::size_t at = result.find('\n'); at != std::string::npos; at = result.find('\n', at)) {
+    result.replace(at, 1, "<br>");
+  }
+  return result;
+}
+
 }  // namespace
 
 Page::Page(std::string title, std::string subtitle)
@@ -89,14 +98,14 @@ void Page::table(const std::string& caption,
   };
   body_ += "<div class=\"table\"><table>\n<caption>" + escaped(caption) + "</caption>\n<thead><tr>";
   for (std::size_t c = 0; c < head.size(); ++c) {
-    body_ += "<th scope=\"col\"" + number(c) + ">" + escaped(head[c]) + "</th>";
+    body_ += "<th scope=\"col\"" + number(c) + ">" + in_lines(head[c]) + "</th>";
   }
   body_ += "</tr></thead>\n<tbody>\n";
   for (const std::vector<std::string>& row : rows) {
     body_ += "<tr>";
     for (std::size_t c = 0; c < row.size(); ++c) {
       body_ += c == 0 ? "<th scope=\"row\">" + escaped(row[c]) + "</th>"
-                      : "<td" + number(c) + ">" + escaped(row[c]) + "</td>";
+                      : "<td" + number(c) + ">" + in_lines(row[c]) + "</td>";
     }
     body_ += "</tr>\n";
   }

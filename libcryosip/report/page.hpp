@@ -25,6 +25,7 @@ class Page {
   void figures(const std::vector<Figure>& figures, bool toggles = false);
   /// Numbers with their names, large.
   void tiles(const std::vector<std::pair<std::string, std::string>>& values);
+  /// Cells may have several lines.
   /// @param numeric_from  columns from this one on are numbers
   void table(const std::string& caption,
              const std::vector<std::string>& head,

@@ -57,14 +57,14 @@ table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-num
 caption{text-align:left;font-size:.85rem;padding:0 0 .3rem}
 th,td{text-align:left;vertical-align:top;padding:.28rem .9rem .28rem 0;border-bottom:1px solid var(--grid);font-weight:400}
 thead th{color:var(--muted);font-size:.85rem}
-td,th{overflow-wrap:anywhere}
+td{overflow-wrap:anywhere}
+th{overflow-wrap:break-word}
 .number{text-align:right;overflow-wrap:normal}
-td.number{white-space:nowrap}
 pre{font:.82rem/1.45 ui-monospace,"DejaVu Sans Mono",Menlo,monospace;white-space:pre-wrap;overflow-wrap:anywhere;background:var(--page);border:1px solid var(--grid);border-radius:.4rem;padding:.5rem .7rem;margin:.6rem 0;max-width:60rem}
 code{font:.92em ui-monospace,"DejaVu Sans Mono",Menlo,monospace;white-space:nowrap}
 footer{padding-bottom:2rem;font-size:.85rem}
 .cursor{stroke:var(--muted);stroke-width:1;pointer-events:none}
-@media (max-width:30rem){section{border-left:0;border-right:0;border-radius:0;margin-left:-1rem;margin-right:-1rem;padding:1rem}table{font-size:.85rem}th,td{padding-right:.5rem}td.number{white-space:normal}.tiles{grid-template-columns:1fr 1fr}}
+@media (max-width:30rem){section{border-left:0;border-right:0;border-radius:0;margin-left:-1rem;margin-right:-1rem;padding:1rem}table{font-size:.85rem}th,td{padding-right:.5rem}.tiles{grid-template-columns:1fr 1fr}}
 @media print{body{font-size:10pt;background:none}header,main,footer{max-width:none;padding:0}nav,.toggles,.readout{display:none}section{border:0;padding:0;margin:0 0 1.2rem}h2,h3{break-after:avoid}figure,.finding,tr,pre{break-inside:avoid}.figures{grid-template-columns:1fr 1fr}figure{max-width:none}.table{overflow:visible}a{color:inherit;text-decoration:none}}
 )css";
 

@@ -90,8 +90,8 @@ std::string metric_name(std::string metric) {
          (is_error ? ": standard error" : "");
 }
 
-std::string shown_band(const std::optional<Band>& band) {
-  return band ? shown_number(band->lower) + " to " + shown_number(band->upper) : "\u2013";
+std::string shown_band(const Band& band) {
+  return shown_number(band.lower) + " to " + shown_number(band.upper);
 }
 
 class Writer {
@@ -278,8 +278,8 @@ class Writer {
         "The ensemble parted into groups of similar conformations; each picture is the most "
         "central "
         "conformation of its group. The number of groups was chosen beforehand, so that states may "
-        "be one group or several: look at the densities before calling a group a state. Thin grey: "
-        "the mean structure.");
+        "be one group or several: look at the densities before calling a group a state." +
+        std::string(representatives_->trace.is_chain ? " Thin grey: the mean structure." : ""));
     show(structure_figures(*representatives_, run_.ensemble, in_angstrom_ ? " \u00c5" : ""));
     std::vector<std::string> head = {"group", "population"};
     if (run_.images != nullptr) {
@@ -306,7 +306,8 @@ class Writer {
     }
     page_.section("landscape", "Pairs of coordinates");
     page_.hint(
-        "Darker is denser. Lines enclose half and nine tenths of the distribution. Two islands "
+        "The stronger the colour, the denser. Lines enclose half and nine tenths of the "
+        "distribution. Two islands "
         "mean "
         "two states; a bridge between them means that the molecule is seen on the way." +
         std::string(run_.ensemble.dimension() > 4 ? " The first four coordinates are shown." : ""));
@@ -323,7 +324,11 @@ class Writer {
         "\u2212kT times the logarithm of the density: valleys are states, the crest between two of "
         "them is what the molecule must climb, in units of the thermal energy kT (0.6 kcal/mol at "
         "room temperature). Blur of the densities lowers crests; read them as lower bounds. They "
-        "hold for the molecules as they were frozen.");
+        "hold for the molecules as they were frozen." +
+        std::string(
+            run_.ensemble.refits.empty()
+                ? " Here nothing tells which of the small wells are chance: there are no bands."
+                : ""));
     std::vector<FreeEnergy> energies;
     for (Index k = 0; k < dimension; ++k) {
       energies.push_back(free_energy(density_with_refits(run_.ensemble, {k}, 256), run_.ensemble));
@@ -331,45 +336,34 @@ class Writer {
     show(free_energy_figures(energies, units_));
     std::vector<std::vector<std::string>> basins;
     std::vector<std::vector<std::string>> barriers;
-    const bool banded = !run_.ensemble.refits.empty();
     for (const FreeEnergy& energy : energies) {
       const std::string coordinate = std::to_string(energy.coordinates.front() + 1);
       for (const Basin& basin : energy.basins) {
-        std::vector<std::string>& row = basins.emplace_back();
-        row = {coordinate,
-               shown_number(basin.minimum(0), 2),
-               shown_percent(basin.population),
-               shown_number(basin.free_energy, 2)};
-        if (banded) {
-          row.push_back(basin.population_band
-                            ? shown_percent(basin.population_band->lower) + " to " +
-                                  shown_percent(basin.population_band->upper)
-                            : "\u2013");
-        }
+        const std::optional<Band>& band = basin.population_band;
+        basins.push_back(
+            {coordinate,
+             shown_number(basin.minimum(0), 2),
+             shown_percent(basin.population) +
+                 (band ? "\n" + shown_percent(band->lower) + " to " + shown_percent(band->upper)
+                       : ""),
+             shown_number(basin.free_energy, 2)});
       }
       for (const Barrier& barrier : energy.barriers) {
-        std::vector<std::string>& row = barriers.emplace_back();
-        row = {coordinate,
-               shown_number(energy.basins[barrier.from].minimum(0), 2) + " to " +
-                   shown_number(energy.basins[barrier.to].minimum(0), 2),
-               shown_number(barrier.height, 2),
-               shown_number(barrier.height_back, 2)};
-        if (banded) {
-          row.push_back(shown_band(barrier.height_band));
-        }
+        barriers.push_back(
+            {coordinate,
+             shown_number(energy.basins[barrier.from].minimum(0), 2) + " to " +
+                 shown_number(energy.basins[barrier.to].minimum(0), 2),
+             shown_number(barrier.height, 2) +
+                 (barrier.height_band ? "\n" + shown_band(*barrier.height_band) : ""),
+             shown_number(barrier.height_back, 2)});
       }
     }
-    std::vector<std::string> head = {"coordinate", "minimum at", "population", "kT above lowest"};
-    if (banded) {
-      head.emplace_back("population, 90 % band");
-    }
-    page_.table("Basins", head, basins);
+    const std::string band = run_.ensemble.refits.empty() ? "" : "\n90 % band";
+    page_.table(
+        "Basins", {"coordinate", "minimum at", "population" + band, "kT above lowest"}, basins);
     if (!barriers.empty()) {
-      head = {"coordinate", "between", "kT to climb", "on the way back"};
-      if (banded) {
-        head.emplace_back("90 % band");
-      }
-      page_.table("Barriers", head, barriers);
+      page_.table(
+          "Barriers", {"coordinate", "between", "kT to climb" + band, "on the way back"}, barriers);
     }
   }
 
@@ -433,10 +427,7 @@ class Writer {
     if (any_start) {
       head.emplace_back("start");
     }
-    head.emplace_back("result");
-    if (any_band) {
-      head.emplace_back("90 % band");
-    }
+    head.emplace_back(any_band ? "result\n90 % band" : "result");
     std::vector<std::vector<std::string>> rows;
     for (const EvaluationRow& row : run_.evaluation) {
       std::vector<std::string>& cells = rows.emplace_back();
@@ -445,10 +436,8 @@ class Writer {
       if (any_start) {
         cells.push_back(row.initial ? shown_number(*row.initial) : "\u2013");
       }
-      cells.push_back(shown_number(row.final_value));
-      if (any_band) {
-        cells.push_back(shown_band(row.band));
-      }
+      cells.push_back(shown_number(row.final_value) +
+                      (row.band ? "\n" + shown_band(*row.band) : ""));
     }
     page_.table(file_of("distances to the truth").used
                     ? "From " + file_of("distances to the truth").path

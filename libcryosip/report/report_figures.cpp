@@ -569,12 +569,13 @@ std::vector<Figure> plane_figures(const RunData& run, const Eigen::VectorXd& uni
       result.density.maxCoeff(&i, &j);
       const double level = enclosing_level(result.density, 0.5);
       const std::size_t regions = contour_lines(result.density, result.x, result.y, level).size();
-      figures.push_back(chart.figure(
-          "Density of the result over two coordinates, darkest where it is densest: at " +
-          shown_number(result.x(i), 2) + ", " + shown_number(result.y(j), 2) +
-          ". Lines enclose half and nine tenths of the result" +
-          (run.truth ? " and of the truth" : "") + "; the half lies in " +
-          counted(static_cast<double>(regions), "region") + "."));
+      figures.push_back(
+          chart.figure("Density of the result over two coordinates, in the strongest colour where "
+                       "it is densest: at " +
+                       shown_number(result.x(i), 2) + ", " + shown_number(result.y(j), 2) +
+                       ". Lines enclose half and nine tenths of the result" +
+                       (run.truth ? " and of the truth" : "") + "; the half lies in " +
+                       counted(static_cast<double>(regions), "region") + "."));
     }
   }
   return figures;

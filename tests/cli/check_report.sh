@@ -98,6 +98,7 @@ command -v python3 >/dev/null || { browser=no; echo "python3 is not installed: p
     run/start.star -o banded/ensemble.star || complain "flow-step --bands failed"
   $report banded -o banded.html || complain "an ensemble with bands failed"
   grep -q '90 % band' banded.html || complain "no bands"
+  opened banded.html
   grep -q 'fill:var(--result)" opacity="0.22"' banded.html || complain "no band is drawn"
 
   expect 3 'bare/nothing: expected a folder' $report bare/nothing -o never.html

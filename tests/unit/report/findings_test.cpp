@@ -122,7 +122,7 @@ TEST_F(FindingsOfARun, WarnOfSimulatedImagesWithTooMuchSignal) {
 TEST_F(FindingsOfARun, WarnOfStretchedStructures) {
   RepresentativeStructures representatives;
   representatives.stretched = Eigen::Vector2d(0.01, 0.2);
-  EXPECT_THAT(warnings(&representatives), ::testing::HasSubstr("20 % of the chain's links"));
+  EXPECT_THAT(warnings(&representatives), ::testing::HasSubstr("20\u00a0% of the chain's links"));
 }
 
 TEST_F(FindingsOfARun, WarnOfWhatIsFartherFromTheTruth) {

@@ -25,9 +25,9 @@ TEST(Markup, ShowsNumbersForPeople) {
 }
 
 TEST(Markup, ShowsSharesAndCounts) {
-  EXPECT_EQ(shown_percent(0.27), "27 %");
-  EXPECT_EQ(shown_percent(0.004), "< 1 %");
-  EXPECT_EQ(shown_percent(0), "0 %");
+  EXPECT_EQ(shown_percent(0.27), "27\u00a0%");
+  EXPECT_EQ(shown_percent(0.004), "<\u00a01\u00a0%");
+  EXPECT_EQ(shown_percent(0), "0\u00a0%");
   EXPECT_EQ(shown_count(2000), "2\u202f000");
   EXPECT_EQ(shown_count(1234567), "1\u202f234\u202f567");
   EXPECT_EQ(counted(1, "image"), "1 image");

@@ -61,7 +61,12 @@ TEST(CommonView, PutsTheLongestAxisUpAndEverythingInside) {
   EXPECT_LT((view.rotation * view.rotation.transpose() - Eigen::Matrix3d::Identity()).norm(),
             1e-12);
   EXPECT_NEAR(view.rotation.determinant(), 1, 1e-12);
-  EXPECT_GT(view.rotation(1, 0), 0.99);  // up is the molecule's x
+  // Spread is largest upwards and least towards the reader.
+  const Eigen::Matrix3Xd traced = centred(Eigen::all, trace.atoms);
+  const Eigen::Vector3d spread =
+      (view.rotation * (traced.colwise() - traced.rowwise().mean())).rowwise().squaredNorm();
+  EXPECT_GT(spread(1), spread(0));
+  EXPECT_GT(spread(0), spread(2));
   EXPECT_NEAR(view.largest_displacement, 5, 1e-12);
   const Eigen::Matrix3Xd seen = view.rotation * moved(Eigen::all, trace.atoms);
   EXPECT_LT(seen.cwiseAbs().maxCoeff(), view.half_extent_angstrom);
