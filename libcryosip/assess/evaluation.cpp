@@ -242,10 +242,6 @@ void set_number(formats::StarTable& table, std::size_t row, std::size_t column, 
   }
 }
 
-std::string json_number(double value) {
-  return std::isfinite(value) ? formats::format_number(value) : "null";
-}
-
 }  // namespace
 
 std::vector<EvaluationRow> evaluate_ensemble(const Ensemble* truth,

@@ -2,8 +2,6 @@
 // and 9) and principal components (paper figure 8).
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,26 +9,18 @@
 
 #include "formats/star.hpp"
 #include "libcryosip/assess/evaluation.hpp"
+#include "libcryosip/assess/image_drawing.hpp"
 #include "libcryosip/assess/principal_components.hpp"
 #include "libcryosip/core/progress.hpp"
 #include "libcryosip/dataset/image_set.hpp"
-#include "libcryosip/flow/nuisance_law.hpp"
 #include "libcryosip/forward/conformation_model.hpp"
 #include "libcryosip/structure/ensemble.hpp"
 
 namespace cryosip {
 
-struct ImageComparisonOptions {
-  std::optional<PoseLaw> poses;  ///< none: Given where the data set has poses, else Uniform
-  ImagingOptions imaging;
-  /// Finest detail compared, in angstrom; 0: ConformationModel::finest_detail_angstrom().
-  double resolution_angstrom = 0;
-  std::optional<double> noise_sigma;  ///< of a pixel; none: measured outside the particles' circle
-  std::optional<double> contrast;     ///< none: estimated against the truth
-  std::size_t image_count = 4000;     ///< most observed images that are compared; > 3
-  Eigen::Index components = 0;        ///< principal components wanted; 0: none
-  Eigen::Index permutations = 0;      ///< of tests whether the images differ; 0: none
-  std::uint64_t seed = 1;
+struct ImageComparisonOptions : ImageDrawingOptions {
+  Eigen::Index components = 0;    ///< principal components wanted; 0: none
+  Eigen::Index permutations = 0;  ///< of tests whether the images differ; 0: none
 };
 
 /// Images of every set along the principal components of the observed ones.
@@ -51,13 +41,9 @@ struct ImageComparison {
   std::optional<ImageProjections> projections;  ///< where components were asked for
 };
 
-/// Draws from each ensemble one image for each observed one: a conformation by weight, the observed
-/// image's optics, its pose (PoseLaw::Given) or a rotation uniform on SO(3), and white noise of the
-/// observed level on every coefficient compared; then takes the distances of image_set_distance(),
-/// an image and the one drawn for it being its pair.  Bandwidth: the median distance of the
-/// observed images.  Where there are more observed images than image_count, as many are chosen at
-/// random.  All ensembles see the same random numbers, of streams keyed by (seed, image), so that
-/// equal ensembles get equal numbers.  What was estimated is said through progress.note().
+/// Draws from each ensemble one image for each observed one (see ImageDrawing), then takes the
+/// distances of image_set_distance(), an image and the one drawn for it being its pair.  Bandwidth:
+/// the median distance of the observed images.  What was estimated is said through progress.note().
 ///
 /// In the weighted basis coefficient k counts W_k times, W_k^2 = S_k / (S_k + sigma^2) with S_k the
 /// mean power of noise-free images of the truth in it, and all scaled so that sum W_k^2 S_k = 1

@@ -15,6 +15,7 @@ libcryosip/discrepancy   formats libcryosip/core libcryosip/structure libcryosip
 libcryosip/flow          formats libcryosip/core libcryosip/structure libcryosip/forward libcryosip/dataset libcryosip/discrepancy libcryosip/flow
 libcryosip/map           formats libcryosip/core libcryosip/structure libcryosip/forward libcryosip/dataset libcryosip/discrepancy libcryosip/flow libcryosip/map
 libcryosip/assess        formats libcryosip/core libcryosip/structure libcryosip/forward libcryosip/dataset libcryosip/discrepancy libcryosip/flow libcryosip/map libcryosip/assess
+libcryosip/report        formats libcryosip/core libcryosip/structure libcryosip/forward libcryosip/dataset libcryosip/discrepancy libcryosip/flow libcryosip/map libcryosip/assess libcryosip/report
 tools                    formats libcryosip tools
 plugins                  formats libcryosip tools/cli plugins
 '

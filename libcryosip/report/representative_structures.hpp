@@ -1,0 +1,33 @@
+// Structures that stand for an ensemble, and what its coordinates mean in angstrom.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include "libcryosip/assess/clusters.hpp"
+#include "libcryosip/forward/atomic_model.hpp"
+#include "libcryosip/report/structure_drawing.hpp"
+#include "libcryosip/structure/ensemble.hpp"
+
+namespace cryosip {
+
+/// RMSD of a structure by one unit of each coordinate, the others 0: (K), in angstrom.
+Eigen::VectorXd unit_displacements(const AtomicModel& model);
+
+struct RepresentativeStructures {
+  Clusters clusters;  ///< of the coordinates times unit displacements
+  ChainTrace trace;
+  Eigen::Matrix3Xd model;                    ///< (3, atoms): coordinates 0
+  Eigen::Matrix3Xd mean;                     ///< (3, atoms): the mean coordinates'
+  std::vector<Eigen::Matrix3Xd> structures;  ///< (medoids)
+  Eigen::VectorXd rmsd_to_mean;              ///< (medoids), in angstrom, traced atoms
+  Eigen::VectorXd stretched;                 ///< (medoids), see stretched_share()
+};
+/// @param wanted  most structures
+RepresentativeStructures representative_structures(const AtomicModel& model,
+                                                   const Ensemble& ensemble,
+                                                   Eigen::Index wanted);
+
+}  // namespace cryosip
