@@ -380,7 +380,7 @@ cli::Tool tool() {
       ("anneal-share",
        po::value<double>()->value_name("F"),
        ("share of the schedule over which temperature or bandwidth changes; by default " +
-        shown(defaults.samples.annealing_share) + ", of the likelihood with given poses " +
+        shown(defaults.samples.annealing_share) + ", of the likelihood " +
         shown(defaults.likelihood.cooling_share))
            .c_str());
   po::options_description pace("Pace");

@@ -25,7 +25,7 @@ std::string prior_label(const char* what, Eigen::Index coordinate) {
 // Measured on the example in docs/command-line.md: W1 0.035 0.089 0.139 0.078, without 0.042 0.099
 // 0.175 0.107.
 constexpr double kWeightRate = 0.02;
-// What keeps conformations from following the noise of a few images each: docs/decisions/0011.
+// What keeps conformations from following the noise of a few images each: docs/decisions/0014.
 constexpr double kPriorImages = 125;
 
 // Which of the three objectives of images, and with which poses.
@@ -187,7 +187,8 @@ class ImageFlow {
       steered_.final_bandwidth = samples_.final_bandwidth;
     }
     steered_.initial_temperature = likelihood_.initial_temperature;
-    steered_.annealing_share = samples_.annealing_share;
+    steered_.annealing_share =
+        is_likelihood ? likelihood_.cooling_share : samples_.annealing_share;
     prior_images_ = options_.prior_images.value_or(
         choice_.of == Choice::Class::Steered && is_likelihood ? kPriorImages : 0);
     if (!(prior_images_ >= 0)) {

@@ -39,7 +39,7 @@ struct SteeredObjectiveOptions {
   /// raised where the noise would leave weights of too much scatter: see noise_scatter().
   double initial_bandwidth = 0.5;
   double final_bandwidth = 0.1;
-  double annealing_share = 0.6;  ///< of the schedule
+  double annealing_share = 0.3;  ///< of the schedule, in (0, 1]
   std::uint64_t seed = 1;
 };
 
@@ -83,7 +83,7 @@ class SteeredObjective final : public FlowObjective {
                                             double wanted_draws = 12) const;
   /// The contrast under which some images are likeliest given the ensemble as it is, from the
   /// objective's own on.  Likelihood only.  What is too high by 4 % has conformations stretch until
-  /// they scatter less: docs/decisions/0011.
+  /// they scatter less: docs/decisions/0014.
   [[nodiscard]] double choose_contrast(const Ensemble& ensemble, Progress& progress) const;
 
  private:

@@ -6,12 +6,5 @@
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=../cli/common.sh
 . "$(dirname "$0")/../cli/common.sh"
-python=${CRYOSIP_PYTHON:-}
-for candidate in python3 /usr/bin/python3; do  # the system's, if another goes first and has less
-  [ -n "$python" ] || ! "$candidate" -c 'import numpy, scipy' 2>/dev/null || python=$candidate
-done
-if [ -z "$python" ]; then
-  echo "SKIP: python3 has no numpy and scipy (CRYOSIP_PYTHON names another)"
-  exit 77
-fi
+find_scientific_python
 "$python" "$here/evaluation_metrics.py" "$testdata" "$work"

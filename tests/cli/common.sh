@@ -52,3 +52,14 @@ expect_failure() {
     [ ! -e "$left" ] || { complain "'$*' left $left"; rm -f "$left"; }
   done
 }
+
+# Sets python to one with NumPy and SciPy, or skips the test: CRYOSIP_PYTHON, python3, or the system's,
+# where another goes first and has less.
+find_scientific_python() {
+  python=${CRYOSIP_PYTHON:-}
+  for candidate in python3 /usr/bin/python3; do
+    [ -n "$python" ] || ! "$candidate" -c 'import numpy, scipy' 2>/dev/null || python=$candidate
+  done
+  [ -n "$python" ] ||
+    { echo "SKIP: python3 has no NumPy and SciPy (CRYOSIP_PYTHON names another)"; exit 77; }
+}
