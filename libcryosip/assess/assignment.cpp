@@ -142,8 +142,7 @@ class LikelihoodsOverPoses final : public Likelihoods {
     observed.factors *= static_cast<float>(power);
     observed.offsets *= power;
     drawings.offsets *= power;
-    return engine_.log_sums(layout(), observed, drawings, {.angles = angles_}) -
-           observed.offsets;
+    return engine_.log_sums(layout(), observed, drawings, {.angles = angles_}) - observed.offsets;
   }
 
   const PolarCoefficients& images_;
