@@ -73,7 +73,8 @@ std::vector<Tick> round_ticks(double low, double high, int wanted) {
 std::vector<Tick> decade_ticks(double low, double high) {
   const auto multiples = [&](std::initializer_list<double> factors) {
     std::vector<Tick> ticks;
-    for (double e = std::floor(std::log10(low)); e <= std::log10(high); ++e) {
+    const int last = static_cast<int>(std::floor(std::log10(high)));
+    for (int e = static_cast<int>(std::floor(std::log10(low))); e <= last; ++e) {
       for (const double factor : factors) {
         const double value = factor * std::pow(10, e);
         if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) {
@@ -139,7 +140,7 @@ std::vector<std::vector<Eigen::Vector2d>> Chart::cut(
   };
   for (std::size_t i = 0; i + 1 < values.size(); ++i) {
     // Liang and Barsky: the share of this stretch between all four borders.
-    const Eigen::Vector2d a = values[i];
+    const Eigen::Vector2d& a = values[i];
     const Eigen::Vector2d d = values[i + 1] - a;
     double begin = 0;
     double end = 1;

@@ -1,5 +1,6 @@
 #include "libcryosip/report/markup.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -14,7 +15,8 @@ constexpr std::string_view kNarrowSpace = "\u202f";
 
 std::string plain(double value, std::chars_format format, int digits) {
   std::array<char, 64> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value, format, digits).ptr;
+  char* const end =
+      std::to_chars(text.data(), text.data() + text.size(), value, format, digits).ptr;
   return {text.data(), end};
 }
 
@@ -79,22 +81,21 @@ std::string shown_number(double value, int digits) {
   if (!std::isfinite(value)) {
     return std::isnan(value) ? "unknown" : "infinite";
   }
-  if (value < 0) {
-    return std::string(kMinus) + shown_number(-value, digits);
-  }
   if (value == 0) {
     return "0";
   }
+  const std::string sign = value < 0 ? std::string(kMinus) : "";
   // Rounded first, so that 9.996 counts as 10.
-  const std::string rounded = plain(value, std::chars_format::scientific, digits - 1);
+  const std::string rounded = plain(std::abs(value), std::chars_format::scientific, digits - 1);
   const std::size_t e = rounded.find('e');
   const int exponent = std::stoi(rounded.substr(e + 1));
   if (exponent < -4 || exponent >= 6) {
     const std::string mantissa = without_trailing_zeros(rounded.substr(0, e));
-    return (mantissa == "1" ? "" : mantissa + "\u00b7") + "10" + superscript(exponent);
+    return sign + (mantissa == "1" ? "" : mantissa + "\u00b7") + "10" + superscript(exponent);
   }
-  return without_trailing_zeros(
-      plain(std::stod(rounded), std::chars_format::fixed, std::max(0, digits - 1 - exponent)));
+  return sign +
+         without_trailing_zeros(plain(
+             std::stod(rounded), std::chars_format::fixed, std::max(0, digits - 1 - exponent)));
 }
 
 std::string shown_percent(double share) {

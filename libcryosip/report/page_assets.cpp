@@ -65,7 +65,7 @@ code{font:.92em ui-monospace,"DejaVu Sans Mono",Menlo,monospace;white-space:nowr
 footer{padding-bottom:2rem;font-size:.85rem}
 .cursor{stroke:var(--muted);stroke-width:1;pointer-events:none}
 @media (max-width:30rem){section{border-left:0;border-right:0;border-radius:0;margin-left:-1rem;margin-right:-1rem;padding:1rem}table{font-size:.85rem}th,td{padding-right:.5rem}.tiles{grid-template-columns:1fr 1fr}}
-@media print{body{font-size:10pt;background:none}header,main,footer{max-width:none;padding:0}nav,.toggles,.readout{display:none}section{border:0;padding:0;margin:0 0 1.2rem}h2,h3{break-after:avoid}figure,.finding,tr,pre{break-inside:avoid}.figures{grid-template-columns:1fr 1fr}figure{max-width:none}.table{overflow:visible}a{color:inherit;text-decoration:none}}
+@media print{html{color-scheme:light;background:rgb(255,255,255)}body{font-size:10pt;background:none}header,main,footer{max-width:none;padding:0}nav,.toggles,.readout{display:none}section{border:0;padding:0;margin:0 0 1.2rem}h2,h3{break-after:avoid}figure,.finding,tr,pre{break-inside:avoid}.figures{grid-template-columns:1fr 1fr}figure{max-width:none}.table{overflow:visible}a{color:inherit;text-decoration:none}}
 )css";
 
 constexpr const char* kScript = R"js(

@@ -1,6 +1,6 @@
 #include "libcryosip/report/png.hpp"
 
-#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -155,8 +155,8 @@ class Painter {
     }
   }
   void set_dashes(double on, double off) const {
-    const double pattern[] = {on, off};
-    cairo_set_dash(context_, pattern, 2, 0);
+    const std::array<double, 2> pattern = {on, off};
+    cairo_set_dash(context_, pattern.data(), 2, 0);
   }
 
   cairo_t* context_;

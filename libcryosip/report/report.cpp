@@ -1,6 +1,7 @@
 #include "libcryosip/report/report.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -31,34 +32,35 @@ struct Known {
 };
 
 // Pairs of an ensemble's file that people ask for.
-constexpr Known kCarried[] = {{"sipNoiseSigma", "noise sigma of a pixel"},
-                              {"sipContrast", "contrast of the drawings in the images"},
-                              {"sipInitialTemperature", "temperature at the start"},
-                              {"sipNoiseInflation", "noise added to tell views apart less"}};
+constexpr std::array kCarried = {
+    Known{"sipNoiseSigma", "noise sigma of a pixel"},
+    Known{"sipContrast", "contrast of the drawings in the images"},
+    Known{"sipInitialTemperature", "temperature at the start"},
+    Known{"sipNoiseInflation", "noise added to tell views apart less"}};
 
-constexpr Known kMetrics[] = {
-    {"w1", "Wasserstein distance W\u2081"},
-    {"w2", "Wasserstein distance W\u2082"},
-    {"sliced_w1", "W\u2081, sliced"},
-    {"sliced_w2", "W\u2082, sliced"},
-    {"rmsd_w1", "W\u2081 of structures, \u00c5 RMSD"},
-    {"rmsd_w2", "W\u2082 of structures, \u00c5 RMSD"},
-    {"energy_distance", "energy distance"},
-    {"energy_distance_unbiased", "energy distance, unbiased"},
-    {"mmd2", "squared MMD"},
-    {"mmd2_unbiased", "squared MMD, unbiased"},
-    {"mmd2_bandwidth", "bandwidth of the MMD"},
-    {"total_variation", "total variation"},
-    {"kl", "Kullback\u2013Leibler divergence from the truth"},
-    {"reverse_kl", "Kullback\u2013Leibler divergence of the truth"},
-    {"perturbation_l1", "change by a perturbation of 0.2 %"},
-    {"effective_sample_size", "effective sample size"},
-    {"flow_steps", "steps of the log, first and last"},
-    {"flow_objective", "objective, first and last"},
-    {"flow_effective_sample_size", "effective sample size, first and last"},
-    {"image_energy_distance", "energy distance of images"},
-    {"image_mmd2", "squared MMD of images"},
-    {"image_mmd2_bandwidth", "bandwidth of the MMD of images"},
+constexpr std::array kMetrics = {
+    Known{"w1", "Wasserstein distance W\u2081"},
+    Known{"w2", "Wasserstein distance W\u2082"},
+    Known{"sliced_w1", "W\u2081, sliced"},
+    Known{"sliced_w2", "W\u2082, sliced"},
+    Known{"rmsd_w1", "W\u2081 of structures, \u00c5 RMSD"},
+    Known{"rmsd_w2", "W\u2082 of structures, \u00c5 RMSD"},
+    Known{"energy_distance", "energy distance"},
+    Known{"energy_distance_unbiased", "energy distance, unbiased"},
+    Known{"mmd2", "squared MMD"},
+    Known{"mmd2_unbiased", "squared MMD, unbiased"},
+    Known{"mmd2_bandwidth", "bandwidth of the MMD"},
+    Known{"total_variation", "total variation"},
+    Known{"kl", "Kullback\u2013Leibler divergence from the truth"},
+    Known{"reverse_kl", "Kullback\u2013Leibler divergence of the truth"},
+    Known{"perturbation_l1", "change by a perturbation of 0.2 %"},
+    Known{"effective_sample_size", "effective sample size"},
+    Known{"flow_steps", "steps of the log, first and last"},
+    Known{"flow_objective", "objective, first and last"},
+    Known{"flow_effective_sample_size", "effective sample size, first and last"},
+    Known{"image_energy_distance", "energy distance of images"},
+    Known{"image_mmd2", "squared MMD of images"},
+    Known{"image_mmd2_bandwidth", "bandwidth of the MMD of images"},
 };
 
 // "weighted_image_mmd2_floor_error" as words; a name that is not known stays as it is.

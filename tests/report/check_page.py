@@ -217,7 +217,7 @@ def look(browser, url, device, scheme, scripts, screenshots):
             (screenshots / "print.pdf").write_bytes(pdf)
         browser.call("Emulation.setEmulatedMedia", session, media="print",
                      features=[{"name": "prefers-color-scheme", "value": "dark"}])
-        ground = evaluate("[getComputedStyle(document.querySelector('section')).backgroundColor]")[0]
+        ground = evaluate("[getComputedStyle(document.documentElement).backgroundColor]")[0]
         if ground != "rgb(255, 255, 255)":
             wrong.append(f"prints on {ground}")
         if screenshots:
