@@ -110,7 +110,8 @@ class Writer {
       units_ = unit_displacements(*atoms_);
     }
     if (atoms_ != nullptr) {
-      representatives_ = representative_structures(*atoms_, run_.ensemble, options.states);
+      representatives_ = representative_structures(
+          *atoms_, run_.ensemble, options.states, options.images.drawing.seed);
     }
     if (run_.model != nullptr && run_.images != nullptr) {
       look_at_images(progress);
@@ -183,7 +184,7 @@ class Writer {
     }
     page_.paragraph(text + ".");
     if (representatives_) {
-      const Eigen::VectorXd& populations = representatives_->clusters.populations;
+      const Eigen::VectorXd& populations = representatives_->groups.populations;
       std::string states = "Parted into " +
                            counted(static_cast<double>(populations.size()), "group") +
                            " of similar conformations:";
@@ -277,9 +278,9 @@ class Writer {
       return;
     }
     page_.hint(
-        "The ensemble parted into groups of similar conformations; each picture is the most "
-        "central "
-        "conformation of its group. The number of groups was chosen beforehand, so that states may "
+        "The ensemble parted into groups of similar conformations; each picture is the "
+        "conformation nearest to its group's mean. The number of groups was chosen beforehand, so "
+        "that states may "
         "be one group or several: look at the densities before calling a group a state." +
         std::string(representatives_->trace.is_chain ? " Thin grey: the mean structure." : ""));
     show(structure_figures(*representatives_, run_.ensemble, in_angstrom_ ? " \u00c5" : ""));
@@ -291,7 +292,7 @@ class Writer {
     std::vector<std::vector<std::string>> rows;
     for (std::size_t m = 0; m < representatives_->structures.size(); ++m) {
       const auto at = static_cast<Index>(m);
-      const double share = representatives_->clusters.populations(at);
+      const double share = representatives_->groups.populations(at);
       std::vector<std::string>& row = rows.emplace_back();
       row = {group_name(m), shown_percent(share)};
       if (run_.images != nullptr) {

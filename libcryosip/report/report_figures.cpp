@@ -388,8 +388,7 @@ std::string coordinate_label(Index k, const Eigen::VectorXd& units) {
 }
 
 std::string group_name(std::size_t m) {
-  return "group " + (m < 26 ? std::string(1, static_cast<char>('A' + static_cast<char>(m)))
-                            : std::to_string(m + 1));
+  return "group " + std::to_string(m + 1);
 }
 
 std::vector<Figure> convergence_figures(const formats::StarTable& log, Index conformations) {
@@ -639,19 +638,17 @@ std::vector<Figure> structure_figures(const RepresentativeStructures& representa
   std::vector<Figure> figures;
   for (std::size_t m = 0; m < representatives.structures.size(); ++m) {
     const auto at = static_cast<Index>(m);
-    const std::string share = shown_percent(representatives.clusters.populations(at));
+    const std::string share = shown_percent(representatives.groups.populations(at));
     std::string title = group_name(m) + ", " + share;
     title[0] = 'G';
     std::string coordinates;
     for (Index k = 0; k < ensemble.dimension(); ++k) {
-      coordinates += (k == 0 ? "" : ", ") +
-                     shown_number(ensemble.coordinates(k, representatives.clusters.medoids[m]), 2);
+      coordinates +=
+          (k == 0 ? "" : ", ") +
+          shown_number(ensemble.coordinates(k, representatives.groups.conformations[m]), 2);
     }
-    std::string name = group_name(m);
-    std::replace(name.begin(), name.end(), ' ', '-');
-    name.back() = static_cast<char>(std::tolower(static_cast<unsigned char>(name.back())));
     figures.push_back(structure_figure(
-        name,
+        "group-" + std::to_string(m + 1),
         title,
         "The structure that stands for " + share +
             " of the ensemble, from the front and from the right, coloured by how far it has moved "

@@ -17,7 +17,7 @@ namespace cryosip {
 /// What a coordinate is called on an axis: "coordinate 1 (a unit is 6 Å RMSD)".
 /// @param units  unit_displacements(), or empty where they are not known or not in angstrom
 std::string coordinate_label(Eigen::Index k, const Eigen::VectorXd& units);
-/// "group A", "group B", ..
+/// "group 1", "group 2", ..
 std::string group_name(std::size_t m);
 
 /// Objective, effective sample size and step size by step, and what was annealed.

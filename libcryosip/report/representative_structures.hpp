@@ -1,12 +1,12 @@
 // Structures that stand for an ensemble, and what its coordinates mean in angstrom.
 #pragma once
 
-#include <string>
+#include <cstdint>
 #include <vector>
 
 #include <Eigen/Core>
 
-#include "libcryosip/assess/clusters.hpp"
+#include "libcryosip/assess/representatives.hpp"
 #include "libcryosip/forward/atomic_model.hpp"
 #include "libcryosip/report/structure_drawing.hpp"
 #include "libcryosip/structure/ensemble.hpp"
@@ -17,17 +17,18 @@ namespace cryosip {
 Eigen::VectorXd unit_displacements(const AtomicModel& model);
 
 struct RepresentativeStructures {
-  Clusters clusters;  ///< of the coordinates times unit displacements
+  Representatives groups;
   ChainTrace trace;
   Eigen::Matrix3Xd model;                    ///< (3, atoms): coordinates 0
   Eigen::Matrix3Xd mean;                     ///< (3, atoms): the mean coordinates'
-  std::vector<Eigen::Matrix3Xd> structures;  ///< (medoids)
-  Eigen::VectorXd rmsd_to_mean;              ///< (medoids), in angstrom, traced atoms
-  Eigen::VectorXd stretched;                 ///< (medoids), see stretched_share()
+  std::vector<Eigen::Matrix3Xd> structures;  ///< (groups)
+  Eigen::VectorXd rmsd_to_mean;              ///< (groups), in angstrom, traced atoms
+  Eigen::VectorXd stretched;                 ///< (groups), see stretched_share()
 };
-/// @param wanted  most structures
+/// @param wanted  most structures, > 0; fewer come where fewer conformations differ
 RepresentativeStructures representative_structures(const AtomicModel& model,
                                                    const Ensemble& ensemble,
-                                                   Eigen::Index wanted);
+                                                   Eigen::Index wanted,
+                                                   std::uint64_t seed);
 
 }  // namespace cryosip
