@@ -51,7 +51,7 @@ cli::Tool tool() {
       "information imbalance.\n"
       "\n"
       "An embedding is a STAR file with a row for each image and numbered columns: _sipMean1.. "
-      "(images with a posterior), _sipCoordinate1.. (the conformation behind each image, as "
+      "(as cryosip-assign writes them), _sipCoordinate1.. (the conformation behind each image, as "
       "cryosip-simulate writes it), or those that --columns names. Where both files have "
       "_rlnImageName, rows are joined by it; else they must be of the same images in the same "
       "order.";
@@ -79,7 +79,7 @@ cli::Tool tool() {
   tool.uses_randomness = true;
   tool.examples = {{"Posteriors of simulated images against the truth",
                     "cryosip-compare-embeddings --truth sim_truth.star sim_assigned.star"}};
-  tool.see_also = {"cryosip-evaluate(1)"};
+  tool.see_also = {"cryosip-assign(1)", "cryosip-evaluate(1)"};
   tool.run = run;
   return tool;
 }

@@ -96,7 +96,8 @@ cli::Tool tool() {
       "map-to-map distance; the variance that each set captures of the other.\n"
       "\n"
       "MAPS and the truth are each a folder of .mrc files (ordered by name, numbers by value; "
-      "equal populations), a STAR file with columns _sipVolume and _sipWeight, the model.star or "
+      "equal populations), a STAR file with columns _sipMap and _sipPopulation or _sipWeight (as "
+      "cryosip-export writes it), the model.star or "
       "optimiser.star of a RELION Class3D, or one map. All maps must be cubes on one grid, aligned "
       "and of one hand: nothing is moved.\n"
       "\n"
@@ -150,7 +151,7 @@ cli::Tool tool() {
                     "cryosip-compare-volumes --truth truth.star submission.star"},
                    {"CryoBench's areas, volumes generated for the images of their true maps",
                     "cryosip-compare-volumes --pairs in-order --truth truth/ generated/"}};
-  tool.see_also = {"cryosip-evaluate(1)"};
+  tool.see_also = {"cryosip-evaluate(1)", "cryosip-export(1)"};
   tool.run = run;
   return tool;
 }

@@ -78,8 +78,10 @@ cli::po::options_description class3d_option_group() {
   group.add_options()  //
       ("class3d",
        cli::po::value<std::string>()->value_name("OPTIMISER.star"),
-       "RELION's Class3D, run_itNNN_optimiser.star: adds its classes beside the truth's "
-       "conformations as states")  //
+       "RELION's Class3D, run_itNNN_optimiser.star: adds its classes beside states")  //
+      ("states",
+       cli::po::value<std::string>()->value_name("S.star"),
+       "the states, as cryosip-export writes them; by default those of --truth")  //
       ("assigned",
        cli::po::value<std::string>()->value_name("P.star"),
        "images with their conformations or states, for the confusion matrix")  //
@@ -90,11 +92,15 @@ cli::po::options_description class3d_option_group() {
 }
 
 // The blocks about classes, of --class3d.
-std::vector<formats::StarTable> class3d_tables(const formats::StarFile& truth,
+std::vector<formats::StarTable> class3d_tables(const std::optional<formats::StarFile>& truth,
                                                const Ensemble& ensemble,
                                                const cli::Invocation& invocation) {
+  if (!invocation.has("states") && !truth) {
+    throw Error(ErrorKind::Usage, "--class3d is held against states: give --states or --truth too");
+  }
   const Class3d class3d = read_class3d(invocation.text("class3d"));
-  const States states = read_states(truth);
+  const States states =
+      read_states(invocation.has("states") ? load_star(invocation.text("states")) : *truth);
   std::optional<ImageStates> image_states;
   if (invocation.has("assigned")) {
     image_states = read_image_states(load_star(invocation.text("assigned")), states, ensemble);
@@ -170,7 +176,7 @@ void write_tables(const std::string& path,
 
 cli::ExitStatus run(const cli::Invocation& invocation) {
   refuse_image_options_without_images(invocation);
-  for (const char* option : {"assigned", "mask"}) {
+  for (const char* option : {"states", "assigned", "mask"}) {
     if (invocation.has(option) && !invocation.has("class3d")) {
       throw Error(ErrorKind::Usage,
                   std::string("--") + option + " is about classes: give --class3d too");
@@ -184,7 +190,7 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
     throw Error(ErrorKind::Usage, "only one ensemble can come from standard input");
   }
   if (truth_path.empty()) {
-    for (const char* option : {"images", "densities", "rmsd", "class3d"}) {
+    for (const char* option : {"images", "densities", "rmsd"}) {
       if (invocation.has(option)) {
         throw Error(ErrorKind::Usage,
                     "--" + std::string(option) + " compares with the truth: give --truth too");
@@ -233,7 +239,7 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
     rows.insert(rows.end(), of_log.begin(), of_log.end());
   }
   const std::vector<formats::StarTable> of_classes =
-      invocation.has("class3d") ? class3d_tables(*truth_file, ensemble, invocation)
+      invocation.has("class3d") ? class3d_tables(truth_file, ensemble, invocation)
                                 : std::vector<formats::StarTable>();
   std::optional<ImageProjections> projections;
   if (invocation.has("images")) {
@@ -311,11 +317,10 @@ cli::Tool tool() {
       "_truth is the truth in the ensemble's place, _floor two independent sets of its images.\n"
       "\n"
       "With --class3d, the blocks sip_class3d_general and sip_class3d follow: RELION's classes "
-      "beside "
-      "the truth, whose few conformations (or components) count as states. Classes and states are "
-      "matched one to one: by maps where the truth has a column _sipVolume, else by the images of "
-      "--assigned. The ensemble's population of a state is the weight of the conformations nearest "
-      "to it. Without a truth, give representative conformations of the ensemble in its place.";
+      "beside states, which are a few conformations or components of a mixture. Classes and states "
+      "are matched one to one: by maps where the states have a column _sipMap, else by the images "
+      "of --assigned. The ensemble's population of a state is the weight of the conformations "
+      "nearest to it.";
   tool.positionals = {{"E.star", "the ensemble; - is standard input", "-"}};
   tool.options.add_options()  //
       ("truth",
@@ -375,8 +380,8 @@ cli::Tool tool() {
        "cryosip-evaluate --truth sim_truth.star --initial start.star final.star "
        "--images sim.star --principal-components components.star"},
       {"Beside RELION's classes of the same images",
-       "cryosip-evaluate --truth states.star --class3d Class3D/job005/"
-       "run_it025_optimiser.star --assigned particles_assigned.star final.star"}};
+       "cryosip-evaluate --class3d Class3D/job005/run_it025_optimiser.star --states states.star "
+       "--assigned particles_assigned.star final.star"}};
   tool.see_also = {"cryosip-flow-step(1)", "cryosip-simulate(1)"};
   tool.run = run;
   return tool;

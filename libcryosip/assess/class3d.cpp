@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -205,17 +206,24 @@ std::vector<Index> States::nearest(const Eigen::MatrixXd& conformations) const {
 }
 
 States read_states(const formats::StarFile& file) {
-  const formats::StarTable* const mixture = file.find("sip_mixture");
-  const formats::StarTable& table = mixture != nullptr ? *mixture : file.table("sip_conformations");
-  const char* const stem = mixture != nullptr ? "sipMean" : "sipCoordinate";
+  struct Form {
+    const char* block;
+    const char* weight;
+    const char* stem;
+  };
+  constexpr Form kForms[] = {{"sip_representatives", "sipPopulation", "sipCoordinate"},
+                             {"sip_mixture", "sipWeight", "sipMean"},
+                             {"sip_conformations", "sipWeight", "sipCoordinate"}};
+  const Form* form = std::find_if(std::begin(kForms), std::end(kForms), [&](const Form& candidate) {
+    return file.find(candidate.block) != nullptr;
+  });
+  form = form == std::end(kForms) ? std::prev(form) : form;
+  const formats::StarTable& table = file.table(form->block);  // says so when it is missing
   States states;
-  states.populations = normalised_weights(table);
-  const auto columns = numbered_columns(table, stem);
-  if (columns.empty()) {
-    static_cast<void>(table.column(std::string(stem) + "1"));
-  }
-  states.coordinates = transposed_numbers(table, columns);
-  if (const auto column = table.find("sipVolume")) {
+  states.populations = normalised_weights(table, form->weight);
+  static_cast<void>(table.column(std::string(form->stem) + "1"));
+  states.coordinates = transposed_numbers(table, numbered_columns(table, form->stem));
+  if (const auto column = table.find("sipMap")) {
     for (std::size_t row = 0; row < table.rows(); ++row) {
       states.maps.push_back(named_file(table, row, *column, file.source));
     }

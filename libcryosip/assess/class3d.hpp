@@ -43,9 +43,10 @@ struct States {
   [[nodiscard]] std::vector<Eigen::Index> nearest(const Eigen::MatrixXd& conformations) const;
 };
 
-/// The conformations of an ensemble (block sip_conformations) or the means of a mixture
-/// (sip_mixture), with their weights and, where there is a column sipVolume, their maps, which are
-/// found as read_volume_list() does.
+/// The representatives of an ensemble (block sip_representatives, as cryosip-export writes it), the
+/// conformations of one (sip_conformations) or the means of a mixture (sip_mixture), with their
+/// populations or weights and, where there is a column sipMap, their maps, which are found as
+/// read_volume_list() does.
 /// @throws Error(Input) naming file and line
 States read_states(const formats::StarFile& file);
 

@@ -95,8 +95,9 @@ VolumeList maps_of_table(const formats::StarTable& table,
 VolumeList maps_of_star(const std::string& path) {
   const formats::StarFile file = formats::read_star(path);
   for (const formats::StarTable& table : file.tables) {
-    if (table.has("sipVolume")) {
-      return maps_of_table(table, "sipVolume", "sipWeight", path);
+    if (table.has("sipMap")) {
+      return maps_of_table(
+          table, "sipMap", table.has("sipPopulation") ? "sipPopulation" : "sipWeight", path);
     }
   }
   if (const formats::StarTable* const optimiser = file.find("optimiser_general")) {
@@ -107,7 +108,7 @@ VolumeList maps_of_star(const std::string& path) {
   }
   throw Error(ErrorKind::Input,
               path +
-                  ": names no maps: expected a column _sipVolume, or the model or optimiser of "
+                  ": names no maps: expected a column _sipMap, or the model or optimiser of "
                   "a RELION Class3D");
 }
 

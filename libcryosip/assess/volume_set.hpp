@@ -20,7 +20,8 @@ struct VolumeList {
 /// Reads which maps there are, from
 /// - a folder: its .mrc and .map files, ordered by name with numbers by value (vol_2 before vol_10,
 ///   as CryoBench orders them), equal populations;
-/// - a STAR file with column sipVolume and, in the same block, sipWeight (none: equal populations);
+/// - a STAR file with column sipMap, as cryosip-export writes it, and in the same block
+///   sipPopulation or sipWeight (neither: equal populations);
 /// - the model.star of a RELION Class3D, or the optimiser.star that names it: rlnReferenceImage and
 ///   rlnClassDistribution;
 /// - anything else: one map.

@@ -23,7 +23,7 @@ class RelionClass3d : public ::testing::Test {
     }
     states_ = read_states(formats::read_star(folder_.write(
         "states.star",
-        "data_sip_conformations\nloop_\n_sipWeight\n_sipCoordinate1\n_sipVolume\n"
+        "data_sip_conformations\nloop_\n_sipWeight\n_sipCoordinate1\n_sipMap\n"
         "0.6 0 " +
             fixtures_ + "a_stack31/confA.mrc\n0.4 1 " + fixtures_ + "a_stack31/confB.mrc\n\n")));
     // A flow's ensemble: 0.58 nearer to the first state.

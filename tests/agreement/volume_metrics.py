@@ -65,7 +65,7 @@ def write_set(name, volumes, populations):
     paths = [f"{name}_{i}.mrc" for i in range(len(volumes))]
     for path, volume in zip(paths, volumes):
         write_mrc(path, volume)
-    write_star(f"{name}.star", "sip_volumes", {"sipVolume": paths, "sipWeight": populations})
+    write_star(f"{name}.star", "sip_volumes", {"sipMap": paths, "sipWeight": populations})
 
 
 def run(*command):

@@ -42,7 +42,7 @@ expect() { expect_failure cryosip-compare-volumes "never.star d.star c.star" "$@
   cmp -s order.star one.star && complain "--pairs changed nothing"
   $compare maps 2>&1 >/dev/null | grep -q 'warning: too few true maps for emd and kl' || complain "no warning of a small set"
   $compare --json --pool 1 maps | grep -q '"metric": "emd", "cost": "l2", "count": 30, "mean": ' || complain "--json"
-  printf 'data_x\n\nloop_\n_sipVolume\n_sipWeight\ntruth/v2.mrc 3\ntruth/v1.mrc 1\n\n' >list.star
+  printf 'data_x\n\nloop_\n_sipMap\n_sipWeight\ntruth/v2.mrc 3\ntruth/v1.mrc 1\n\n' >list.star
   $compare --pool 1 list.star >list.out || complain "a list failed"
   $compare --mask truth/v3.mrc --angpix 3 maps >masked.star 2>/dev/null || complain "--mask failed"
   cmp -s masked.star order.star && complain "--mask and --angpix changed nothing"
@@ -82,7 +82,7 @@ expect() { expect_failure cryosip-compare-volumes "never.star d.star c.star" "$@
   printf 'data_model_classes\nloop_\n_rlnReferenceImage\n_rlnClassDistribution\n%s\n%s\n\n' \
     'truth/v2.mrc 0.25' 'truth/v1.mrc 0.75' >job/m.star
   printf 'data_particles\nloop_\n_rlnImageName\n_rlnClassNumber\n1@s.mrcs 2\n2@s.mrcs 2\n3@s.mrcs 1\n\n' >job/d.star
-  printf 'data_sip_mixture\nloop_\n_sipWeight\n_sipMean1\n_sipMean2\n_sipSigma1\n_sipSigma2\n_sipVolume\n%s\n%s\n\n' \
+  printf 'data_sip_mixture\nloop_\n_sipWeight\n_sipMean1\n_sipMean2\n_sipSigma1\n_sipSigma2\n_sipMap\n%s\n%s\n\n' \
     '1 -1 0 1 1 truth/v1.mrc' '1 1 0 1 1 truth/v2.mrc' >states.star
   printf 'data_\nloop_\n_rlnImageName\n_sipState\n1@s.mrcs 1\n2@s.mrcs 2\n3@s.mrcs 2\n\n' >assigned.star
   evaluate="cryosip-evaluate --quiet --no-provenance --truth states.star"
@@ -94,8 +94,19 @@ expect() { expect_failure cryosip-compare-volumes "never.star d.star c.star" "$@
   grep -qE '^2 0.5 [^ ]+ 1 0.25 .* 0.5 1 1$' class.star || complain "classes: $(cat class.star)"
   grep -qE '^_sipAgreement +0.6666666666666666$' class.star || complain "classes: $(cat class.star)"
   $evaluate --class3d job/o.star --json start.star | grep -q '"rlnClassNumber": 2' || complain "--json"
-  expect_failure cryosip-evaluate never.star 2 '--assigned is about classes: give --class3d too' \
-    $evaluate --assigned assigned.star start.star -o never.star
+  # States of their own go before those of the truth, and need none.
+  sed 's/sip_mixture/sip_representatives/; s/sipWeight/sipPopulation/; s/sipMean/sipCoordinate/' states.star >own.star
+  cryosip-evaluate --quiet --no-provenance --states own.star --class3d job/o.star --assigned assigned.star start.star \
+    >own.out || complain "--states failed"
+  sed -n '/^data_sip_class3d_general/,$p' class.star >class.tail
+  sed -n '/^data_sip_class3d_general/,$p' own.out | cmp - class.tail || complain "--states: $(cat own.out)"
+  $compare --pool 1 own.star >/dev/null || complain "a table of representatives is no list of maps"
+  for option in states assigned mask; do
+    expect_failure cryosip-evaluate never.star 2 "--$option is about classes: give --class3d too" \
+      $evaluate --$option assigned.star start.star -o never.star
+  done
+  expect_failure cryosip-evaluate never.star 2 '--class3d is held against states: give --states or --truth too' \
+    cryosip-evaluate --class3d job/o.star start.star -o never.star
   expect_failure cryosip-evaluate never.star 3 'no_such.star' $evaluate --class3d no_such.star start.star -o never.star
   sed 's/s.mrcs/other.mrcs/' assigned.star >other.star
   expect_failure cryosip-evaluate never.star 3 'job/o.star: none of its 3 images' \

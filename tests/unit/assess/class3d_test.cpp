@@ -80,7 +80,7 @@ class Class3dTest : public ::testing::Test {
   [[nodiscard]] States states(bool with_maps) const {
     return read_states(formats::read_star(folder_.write(
         "states.star",
-        with_maps ? "data_sip_conformations\nloop_\n_sipWeight\n_sipCoordinate1\n_sipVolume\n"
+        with_maps ? "data_sip_conformations\nloop_\n_sipWeight\n_sipCoordinate1\n_sipMap\n"
                     "6 0 states/1.mrc\n4 10 states/2.mrc\n\n"
                   : "data_sip_mixture\nloop_\n_sipWeight\n_sipMean1\n_sipSigma1\n"
                     "6 0 1\n4 10 1\n\n")));
@@ -173,6 +173,21 @@ TEST_F(Class3dTest, AConformationStandsForItsNearestState) {
   for (const char* label : {"sipConformation", "sipStructure", "sipState"}) {
     EXPECT_EQ(image_states(of, label).state_of, (std::vector<Eigen::Index>{0, 0, 1, 1, 0}));
   }
+}
+
+TEST_F(Class3dTest, StatesAreReadAsExportWritesThem) {
+  const States of = read_states(formats::read_star(folder_.write(
+      "export.star",
+      "data_sip_representatives\nloop_\n_sipModel\n_sipConformation\n_sipPopulation\n_sipSpread\n"
+      "_sipCoordinate1\n_sipCoordinate2\n_sipMap\n1 7 0.25 1 3 4 states/1.mrc\n"
+      "2 9 0.75 1 5 6 states/2.mrc\n\n")));
+  EXPECT_EQ(of.populations, Eigen::Vector2d(0.25, 0.75));
+  EXPECT_EQ(of.coordinates.col(1), Eigen::Vector2d(5, 6));
+  EXPECT_EQ(of.maps[1], folder_.path("states/2.mrc"));
+  EXPECT_NE(message([&] {
+              read_states(formats::read_star(folder_.write("none.star", "data_x\n_y 1\n\n")));
+            }).find("sip_conformations"),
+            std::string::npos);
 }
 
 TEST_F(Class3dTest, NamesTheFileAndLineOfAFault) {

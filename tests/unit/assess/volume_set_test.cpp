@@ -63,7 +63,7 @@ TEST_F(VolumeSetTest, AStarFileNamesMapsAndPopulations) {
   const std::string a = map("job/a.mrc");
   const std::string b = map("project/Class3D/b.mrc");
   const std::string star = folder_.write("project/Class3D/job1/maps.star",
-                                         "data_x\n_y 1\n\ndata_sip_volumes\nloop_\n_sipVolume\n"
+                                         "data_x\n_y 1\n\ndata_sip_volumes\nloop_\n_sipMap\n"
                                          "_sipWeight\n" +
                                              a + " 1\nClass3D/b.mrc 3\n\n");
   const VolumeList list = read_volume_list(star);
@@ -72,7 +72,7 @@ TEST_F(VolumeSetTest, AStarFileNamesMapsAndPopulations) {
   EXPECT_EQ(list.paths[1], b);  // from the folder above: RELION's project
   EXPECT_EQ(list.populations, Eigen::Vector2d(0.25, 0.75));
 
-  const std::string lost = folder_.write("lost.star", "data_x\nloop_\n_sipVolume\nno_such.mrc\n\n");
+  const std::string lost = folder_.write("lost.star", "data_x\nloop_\n_sipMap\nno_such.mrc\n\n");
   EXPECT_NE(message([&] { read_volume_list(lost); }).find("lost.star:4: "), std::string::npos);
   const std::string none = folder_.write("none.star", "data_x\n_y 1\n\n");
   EXPECT_NE(message([&] { read_volume_list(none); }).find("names no maps"), std::string::npos);
