@@ -34,9 +34,9 @@ enum class StreamPurpose : std::uint32_t {
   ComparisonNoise = 32,         ///< (image, set)
   ComparisonChoice = 33,        ///< which observed images
 
-  AssignmentView = 50,   ///< (0): how the even views are turned
-  AssignmentShift = 51,  ///< (view): its shift
-  ClusterStart = 52,     ///< (start): first centres of a clustering
+  AssignmentView = 50,     ///< (0): how the even views are turned
+  AssignmentShift = 51,    ///< (view): its shift
+  ClusterStart = 52,       ///< (start): first centres of a clustering
   BootstrapChoice = 40,    ///< (refit): which images
   BootstrapSeed = 41,      ///< (refit): the seed of everything else
   ImagePerturbation = 42,  ///< (image): change of its pixels
