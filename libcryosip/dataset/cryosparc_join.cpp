@@ -25,8 +25,8 @@ bool holds_something(const NpyArray& array, std::size_t field) {
   bool all_one = may_be_factor;
   bool all_zero = true;
   for (std::size_t record = 0; record < array.records() && (all_zero || all_one); ++record) {
-    all_zero = all_zero &&
-               array.bytes(record, field).find_first_not_of('\0') == std::string_view::npos;
+    all_zero =
+        all_zero && array.bytes(record, field).find_first_not_of('\0') == std::string_view::npos;
     all_one = all_one && array.number(record, field) == 1;
   }
   return !all_zero && !all_one;

@@ -187,8 +187,7 @@ class ImageFlow {
       steered_.final_bandwidth = samples_.final_bandwidth;
     }
     steered_.initial_temperature = likelihood_.initial_temperature;
-    steered_.annealing_share =
-        is_likelihood ? likelihood_.cooling_share : samples_.annealing_share;
+    steered_.annealing_share = is_likelihood ? likelihood_.cooling_share : samples_.annealing_share;
     prior_images_ = options_.prior_images.value_or(
         choice_.of == Choice::Class::Steered && is_likelihood ? kPriorImages : 0);
     if (!(prior_images_ >= 0)) {

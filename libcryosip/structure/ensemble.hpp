@@ -52,8 +52,8 @@ struct Ensemble {
 
 /// Reads blocks sip_ensemble (pairs: sipModel, sipStep, sipSeed, sipObjective, ...) and
 /// sip_conformations (loop: sipWeight, sipCoordinate1..K [, sipMomentum1..K]; sipWeight alone for a
-/// rigid model, which has no coordinates).  Weights are normalised to sum 1 unless they already do to
-/// 1e-12 (so that a round trip keeps the bits).  Where there are refits, also sip_refits (loop:
+/// rigid model, which has no coordinates).  Weights are normalised to sum 1 unless they already do
+/// to 1e-12 (so that a round trip keeps the bits).  Where there are refits, also sip_refits (loop:
 /// sipRefit 1..B in ascending order, sipWeight, sipCoordinate1..K) and sip_perturbed (the same
 /// without sipRefit).
 /// @throws Error(Input) naming file and line: missing blocks or labels, no rows, a negative weight,

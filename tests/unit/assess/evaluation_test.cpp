@@ -89,7 +89,8 @@ TEST(Evaluation, HasBandsAndStabilityWhereThereAreRefits) {
   EXPECT_DOUBLE_EQ(table.number(0, table.column("sipFinalUpper")),
                    w1.band ? rows[0].band->upper : 0);
   EXPECT_EQ(table.text(table.rows() - 1, table.column("sipFinalLower")), "None");
-  EXPECT_NE(to_json({to_star(rows)}).find("\"final_lower\": 0, \"final_upper\": "), std::string::npos);
+  EXPECT_NE(to_json({to_star(rows)}).find("\"final_lower\": 0, \"final_upper\": "),
+            std::string::npos);
 }
 
 TEST(Evaluation, WithoutATruthHasWhatNeedsNone) {
