@@ -247,7 +247,9 @@ std::unique_ptr<const LikelihoodsOverPoses> with_enough_views(const PolarCoeffic
                                                               std::size_t fewest,
                                                               Progress& progress) {
   constexpr std::size_t kImages = 64;
-  constexpr double kCells = 12;
+  // A Gaussian 0.4 steps wide in all three angles spreads over so many, and its sum over the cells
+  // is good to a tenth: nothing beside the scatter of log likelihoods.
+  constexpr double kCells = 3;
   const std::size_t total = images.images().size();
   std::vector<std::size_t> some(std::min(kImages, total));
   for (std::size_t i = 0; i < some.size(); ++i) {

@@ -33,8 +33,8 @@ struct AssignmentOptions {
   std::optional<double> contrast;     ///< none: the ensemble's record, else estimated
   /// Of uniform poses: views of every conformation, the same for all.  0: as many as leave no
   /// atom's place further apart in two neighbouring views than the finest detail, doubled until an
-  /// image's likelihood, given the conformation, spreads over a dozen cells of views by angles, or
-  /// the views are some ten thousand.
+  /// image's likelihood, given the conformation, spreads over three cells of views by
+  /// angles, or the views are some ten thousand.
   std::size_t views = 0;
   int angles = 72;                  ///< of the in-plane average; a multiple of 8
   double shift_sigma_angstrom = 0;  ///< of unknown shifts along x and y, one drawn for each view
