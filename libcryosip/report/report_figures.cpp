@@ -308,7 +308,7 @@ void add_regions(Chart& chart,
                  const Eigen::MatrixXd& density,
                  const Eigen::VectorXd& x,
                  const Eigen::VectorXd& y,
-                 SeriesStyle style) {
+                 const SeriesStyle& style) {
   for (const double share : {0.9, 0.5}) {
     for (const auto& line : contour_lines(density, x, y, enclosing_level(density, share))) {
       chart.curve(line, style);
@@ -507,8 +507,8 @@ std::vector<Figure> marginal_figures(const RunData& run, const Eigen::VectorXd& 
     for (const Curve& curve : curves) {
       chart.line(curve.of.axes[0], curve.of.density.cwiseMax(0), curve.style, false);
     }
-    for (auto curve = curves.rbegin(); curve != curves.rend(); ++curve) {
-      chart.legend_entry(curve->style);
+    for (std::size_t c = curves.size(); c-- > 0;) {
+      chart.legend_entry(curves[c].style);
     }
     const auto peaks = [](const DensityWithRefits& of) { return peaks_of(of.axes[0], of.density); };
     std::string description =
