@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "formats/error.hpp"
 
@@ -14,11 +15,12 @@ namespace cryosip::testing {
 
 class TemporaryFile {
  public:
-  /// The name holds the running test's, so that tests may run side by side.
+  /// The name holds the running test's and the process's, so that tests may run side by side, of
+  /// several checkouts too.
   explicit TemporaryFile(std::string_view name) {
     const auto* const test = ::testing::UnitTest::GetInstance()->current_test_info();
     path_ = ::testing::TempDir() + "cryosip_" + test->test_suite_name() + "_" + test->name() + "_" +
-            std::string(name);
+            std::to_string(getpid()) + "_" + std::string(name);
   }
   TemporaryFile(std::string_view name, std::string_view bytes) : TemporaryFile(name) {
     write(bytes);

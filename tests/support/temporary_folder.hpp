@@ -7,16 +7,19 @@
 #include <string_view>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace cryosip::testing {
 
 class TemporaryFolder {
  public:
-  /// The name holds the running test's, so that tests may run side by side.
+  /// The name holds the running test's and the process's, so that tests may run side by side, of
+  /// several checkouts too.
   TemporaryFolder() {
     const auto* const test = ::testing::UnitTest::GetInstance()->current_test_info();
     path_ = std::filesystem::path(::testing::TempDir()) /
-            ("cryosip_" + std::string(test->test_suite_name()) + "_" + test->name());
+            ("cryosip_" + std::string(test->test_suite_name()) + "_" + test->name() + "_" +
+             std::to_string(getpid()));
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
