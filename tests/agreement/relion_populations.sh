@@ -1,7 +1,6 @@
 #!/bin/sh
-# relion_populations.sh TOOL_DIR MAP_CORRELATION SPLIT_BY_POSTERIOR: images that RELION made of two
-# volumes, the flow along the line between these, each image's own population, and RELION's
-# reconstruction of either.
+# relion_populations.sh TOOL_DIR MAP_CORRELATION: images that RELION made of two volumes, the flow
+# along the line between these, each image's own population, and RELION's reconstruction of either.
 set -eu
 command -v relion_reconstruct >/dev/null || { echo "SKIP: RELION is not installed"; exit 77; }
 data=${CRYOSIP_SHARED_DATA:-}/fixtures/a_stack31
@@ -9,7 +8,6 @@ data=${CRYOSIP_SHARED_DATA:-}/fixtures/a_stack31
 data=$(cd "$data" && pwd)
 PATH=$1:$PATH
 map_correlation=$2
-split_by_posterior=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -29,15 +27,16 @@ $data/confB.mrc 1 -0.5
 MODEL
 cryosip-init-particles --quiet --model path.star --count 60 |
   cryosip-flow-step --quiet --images particles.star --steps 60 --weight-rate 0.05 -o ensemble.star
-"$split_by_posterior" ensemble.star particles.star >signs
 
-# The rows of one sign, below all that is no row.
-population() { # population SIGN
-  awk -v wanted="$1" 'NR == FNR { sign[NR] = $1; next }
-    !/@/ || sign[++row] == wanted' signs particles.star
+# Which side of the middle an image's posterior lies on, in a column that RELION selects by.
+cryosip-assign --quiet ensemble.star --images particles.star \
+  --copy sipMean1=rlnParticleFigureOfMerit -o assigned.star
+population() { # population NAME OPTION
+  relion_star_handler --i assigned.star --o "$1.star" --select rlnParticleFigureOfMerit "$2" 0 \
+    >log 2>&1 || { cat log; exit 1; }
 }
-population + >a.star
-population - >b.star
+population a --minval
+population b --maxval
 of_a=$(grep -c @ a.star)
 of_b=$(grep -c @ b.star)
 echo "$of_a images of A, $of_b of B; 180 and 120 were made"
