@@ -42,12 +42,19 @@ SeriesStyle result_style();
 SeriesStyle truth_style();
 SeriesStyle start_style();
 
+/// Of a figure in a column of the page, in points.
+inline constexpr double kFigureWidth = 360;
+
 /// Marks are drawn in the order of the calls.
 class Chart {
  public:
   /// Width and height in points; values outside the axes are cut off, lines at the border.
-  Chart(
-      std::string name, std::string title, Axis x, Axis y, double width = 360, double height = 240);
+  Chart(std::string name,
+        std::string title,
+        Axis x,
+        Axis y,
+        double width = kFigureWidth,
+        double height = 240);
 
   /// Shaded between two values of x, with a word at its top.
   void shade(double from, double to, const std::string& word);

@@ -10,6 +10,7 @@
 #include "formats/error.hpp"
 #include "libcryosip/assess/free_energy.hpp"
 #include "libcryosip/report/findings.hpp"
+#include "libcryosip/report/image_figures.hpp"
 #include "libcryosip/report/markup.hpp"
 #include "libcryosip/report/page.hpp"
 #include "libcryosip/report/report_figures.hpp"

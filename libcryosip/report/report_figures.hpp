@@ -1,4 +1,4 @@
-// The figures of a report.
+// A report's figures of a run and its ensemble; those of images are in image_figures.hpp.
 #pragma once
 
 #include <string>
@@ -8,7 +8,6 @@
 
 #include "libcryosip/assess/free_energy.hpp"
 #include "libcryosip/report/figure.hpp"
-#include "libcryosip/report/image_panels.hpp"
 #include "libcryosip/report/representative_structures.hpp"
 #include "libcryosip/report/run_folder.hpp"
 
@@ -34,9 +33,5 @@ std::vector<Figure> free_energy_figures(const std::vector<FreeEnergy>& energies,
 std::vector<Figure> structure_figures(const RepresentativeStructures& representatives,
                                       const Ensemble& ensemble,
                                       const std::string& unit);
-std::vector<Figure> example_figures(const ImagePanels& panels);
-/// Means, power spectra, principal components, and images along the first two of them; of images
-/// of one pixel the densities of their values.
-std::vector<Figure> image_set_figures(const ImagePanels& panels, bool in_angstrom);
 
 }  // namespace cryosip
