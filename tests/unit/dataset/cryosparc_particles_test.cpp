@@ -13,10 +13,8 @@
 #include "formats/error.hpp"
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/core/units.hpp"
-#include "libcryosip/dataset/particle_file.hpp"
-#include "tests/support/stacks.hpp"
+#include "tests/support/cryosparc_records.hpp"
 #include "tests/support/temporary_file.hpp"
-#include "tests/support/temporary_folder.hpp"
 
 namespace cryosip {
 namespace {
@@ -26,91 +24,18 @@ using formats::NpyField;
 using formats::StarFile;
 using formats::StarTable;
 using ::testing::AllOf;
+using testing::column;
 using ::testing::ElementsAre;
+using testing::fields_of;
 using ::testing::HasSubstr;
+using testing::images;
 using testing::input_error_of;
+using testing::kFirstUid;
+using testing::kImages;
+using testing::kPoses;
+using testing::star_of;
+using Writer = testing::CryosparcWriter;
 using ::testing::IsEmpty;
-
-// Writes into a field found by its name.
-class Writer {
- public:
-  Writer(std::vector<NpyField> fields, std::size_t records) : array(std::move(fields), records) {}
-  void text(const std::string& name, std::size_t i, const std::string& value) {
-    array.set_text(i, field(name), value);
-  }
-  void count(const std::string& name, std::size_t i, std::uint64_t value, std::size_t k = 0) {
-    array.set_count(i, field(name), k, value);
-  }
-  void number(const std::string& name, std::size_t i, const std::vector<double>& values) {
-    for (std::size_t k = 0; k < values.size(); ++k) {
-      array.set(i, field(name), k, values[k]);
-    }
-  }
-  [[nodiscard]] std::size_t field(const std::string& name) const {
-    return array.find(name).value();
-  }
-
-  NpyArray array;
-};
-
-const std::vector<NpyField> kImages = {{"uid", "<u8"},
-                                       {"blob/path", "|S12"},
-                                       {"blob/idx", "<u4"},
-                                       {"blob/shape", "<u4", {2}},
-                                       {"blob/psize_A", "<f4"},
-                                       {"blob/sign", "<f4"},
-                                       {"ctf/exp_group_id", "<u4"},
-                                       {"ctf/accel_kv", "<f4"},
-                                       {"ctf/cs_mm", "<f4"},
-                                       {"ctf/amp_contrast", "<f4"},
-                                       {"ctf/df1_A", "<f4"},
-                                       {"ctf/df2_A", "<f4"},
-                                       {"ctf/df_angle_rad", "<f4"},
-                                       {"ctf/phase_shift_rad", "<f4"},
-                                       {"ctf/scale", "<f4"},
-                                       {"ctf/tilt_A", "<f4", {2}},
-                                       {"ctf/bfactor", "<f4"},
-                                       {"location/micrograph_path", "|S8"}};
-const std::vector<NpyField> kPoses = {{"alignments3D/split", "<u4"},
-                                      {"alignments3D/shift", "<f4", {2}},
-                                      {"alignments3D/pose", "<f4", {3}},
-                                      {"alignments3D/psize_A", "<f4"},
-                                      {"alignments3D/alpha", "<f4"},
-                                      {"alignments3D/class", "<u4"}};
-
-std::vector<NpyField> fields_of(std::vector<NpyField> first, const std::vector<NpyField>& second) {
-  first.insert(first.end(), second.begin(), second.end());
-  return first;
-}
-
-constexpr std::uint64_t kFirstUid = 0xFFFFFFFFFFFFFF00U;
-
-// Images of 64 pixels of 1.31 angstrom, two exposure groups in turn.
-Writer images(std::size_t records, const std::vector<NpyField>& more = {}) {
-  Writer w(fields_of(kImages, more), records);
-  for (std::size_t i = 0; i < records; ++i) {
-    const double x = static_cast<double>(i);
-    w.count("uid", i, kFirstUid + i);
-    w.text("blob/path", i, i % 2 == 0 ? ">J1/a.mrc" : "J1/b.mrcs");
-    w.count("blob/idx", i, i / 2);
-    w.count("blob/shape", i, 64, 0);
-    w.count("blob/shape", i, 64, 1);
-    w.number("blob/psize_A", i, {1.31});
-    w.number("blob/sign", i, {-1});
-    w.count("ctf/exp_group_id", i, i % 2 == 0 ? 23 : 7);
-    w.number("ctf/accel_kv", i, {300});
-    w.number("ctf/cs_mm", i, {2.7});
-    w.number("ctf/amp_contrast", i, {0.07});
-    w.number("ctf/df1_A", i, {15301.1 + 7.3 * x});
-    w.number("ctf/df2_A", i, {14916.4 - 3.1 * x});
-    w.number("ctf/df_angle_rad", i, {0.0921534 + 0.01 * x});
-    w.number("ctf/phase_shift_rad", i, {0.5});
-    w.number("ctf/scale", i, {0.98});
-    w.number("ctf/bfactor", i, {12.5});
-    w.text("location/micrograph_path", i, "m1.mrc");
-  }
-  return w;
-}
 
 void put_pose(Writer& w, const std::string& prefix, std::size_t i, double seed) {
   w.number(prefix + "/pose", i, {0.3 * seed, -1.1, 0.7 - seed});
@@ -136,11 +61,6 @@ Eigen::Matrix3d rotation_of(const NpyArray& array, const std::string& name, std:
       {array.number(i, field, 0), array.number(i, field, 1), array.number(i, field, 2)});
 }
 
-StarFile star_of(const NpyArray& array, const std::vector<NpyArray>& others = {}) {
-  ConversionNotes notes;
-  return star_of_cryosparc(array, others, notes);
-}
-
 ConversionNotes notes_of(const NpyArray& array, const std::vector<NpyArray>& others = {}) {
   ConversionNotes notes;
   static_cast<void>(star_of_cryosparc(array, others, notes));
@@ -149,14 +69,6 @@ ConversionNotes notes_of(const NpyArray& array, const std::vector<NpyArray>& oth
 
 std::string refusal(const NpyArray& array, const std::vector<NpyArray>& others = {}) {
   return input_error_of([&] { static_cast<void>(star_of(array, others)); });
-}
-
-std::vector<std::string> column(const StarTable& table, const std::string& label) {
-  std::vector<std::string> cells;
-  for (std::size_t row = 0; row < table.rows(); ++row) {
-    cells.emplace_back(table.text(row, table.column(label)));
-  }
-  return cells;
 }
 
 // Through the text of a file, as convert does.
@@ -629,65 +541,6 @@ TEST(CryosparcParticles, NeedBoxAndPixelSizeToBeWritten) {
   ConversionNotes notes;
   EXPECT_THAT(input_error_of([&] { static_cast<void>(cryosparc_of_star(star, table, {}, notes)); }),
               HasSubstr("no pixel size"));
-}
-
-class ParticleFiles : public ::testing::Test {
- protected:
-  std::string put(const std::string& name, const NpyArray& array) {
-    std::ostringstream out;
-    formats::write_npy(out, array);
-    return folder_.write(name, out.str());
-  }
-  testing::TemporaryFolder folder_;
-};
-
-TEST_F(ParticleFiles, AreToldByTheirContent) {
-  const std::string cs = put("p.star", images(2).array);  // whatever the name
-  const std::string star = folder_.write("p.cs", "data_\nloop_\n_rlnImageName\n1@a.mrcs\n");
-
-  const ParticleFile file = read_particle_file(cs);
-  EXPECT_TRUE(file.is_cryosparc);
-  EXPECT_EQ(particle_table(file).where[1], cs + ": record 2");
-  EXPECT_FALSE(read_particle_file(star).is_cryosparc);
-  EXPECT_THROW(read_particle_file(star, {cs}), Error);
-}
-
-TEST_F(ParticleFiles, NameTheirStacksAsAsked) {
-  StarFile star = star_of(images(3).array);
-  rename_stacks(
-      star,
-      {.image_directory = {}, .pixel_size_angstrom = 0, .strip_prefix = "J1", .passthroughs = {}});
-  EXPECT_THAT(column(star.table("particles"), "rlnImageName"),
-              ElementsAre("000001@a.mrc:mrcs", "000001@b.mrcs", "000002@a.mrc:mrcs"));
-
-  star = star_of(images(3).array);
-  testing::write_stack(folder_.path("data/a.mrcs"), 2, 16);
-  ImageSetOptions options;
-  options.image_directory = folder_.path("data");
-  EXPECT_THAT(
-      input_error_of([&] { rename_stacks(star, options); }),
-      AllOf(HasSubstr("record 2: stack 'J1/b.mrcs' not found"), HasSubstr("--strip-prefix")));
-  testing::write_stack(folder_.path("data/J1/b.mrc"), 2, 16);
-  rename_stacks(star, options);
-  EXPECT_THAT(column(star.table("particles"), "rlnImageName"),
-              ElementsAre("000001@" + folder_.path("data/a.mrcs"),
-                          "000001@" + folder_.path("data/J1/b.mrc") + ":mrcs",
-                          "000002@" + folder_.path("data/a.mrcs")));
-
-  ParticleTable table = read_particles(star);
-  table.optics_groups[0].box = 0;
-  complete_boxes(table, options);
-  EXPECT_EQ(table.optics_groups[0].box, 16);
-}
-
-TEST(StackNames, LoseWholeFoldersOnly) {
-  EXPECT_EQ(without_prefix("J1/x/a.mrc", "J1"), "x/a.mrc");
-  EXPECT_EQ(without_prefix("J1/x/a.mrc", "J1/"), "x/a.mrc");
-  EXPECT_EQ(without_prefix("J1//a.mrc", "J1"), "a.mrc");
-  EXPECT_EQ(without_prefix("J12/a.mrc", "J1"), "J12/a.mrc");
-  EXPECT_EQ(without_prefix("a.mrc", "J1"), "a.mrc");
-  EXPECT_EQ(without_prefix("J1", "J1"), "J1");
-  EXPECT_EQ(without_prefix("a.mrc", ""), "a.mrc");
 }
 
 }  // namespace
