@@ -46,13 +46,16 @@ bool is_mmcif(const std::string& path) {
   return path.ends_with(".cif") || path.ends_with(".mmcif");
 }
 
-// What --volumes is to be sampled on: of the images, or as said.
-ImageGrid grid_of(const cli::Invocation& invocation) {
+// What --volumes is to be sampled on: of the images, as said, or the model's own.
+ImageGrid grid_of(const cli::Invocation& invocation, const ConformationModel& model) {
   if (invocation.has("images")) {
     return ImageSet::open(invocation.text("images"), cli::image_set_options(invocation)).grid();
   }
   const ImageGrid grid{invocation.options["box"].as<int>(),
                        invocation.options["angpix"].as<double>()};
+  if (grid.box == 0 && grid.pixel_size_angstrom == 0 && model.own_grid()) {
+    return *model.own_grid();
+  }
   if (grid.box == 0 || !(grid.pixel_size_angstrom > 0)) {
     throw Error(ErrorKind::Usage,
                 "--volumes: give --images, or --box and --angpix, for the size of the maps");
@@ -195,7 +198,7 @@ cli::ExitStatus run(const cli::Invocation& invocation) {
   ImageGrid grid;
   std::vector<std::string> maps;
   if (invocation.has("volumes")) {
-    grid = grid_of(invocation);
+    grid = grid_of(invocation, *model);
     maps = write_maps(invocation, ensemble, *model, representatives, grid);
   }
   if (invocation.has("pdb")) {
@@ -271,7 +274,7 @@ cli::Tool tool() {
        "RELION particle STAR file whose box and pixel size maps get")  //
       ("box",
        po::value<int>()->default_value(0)->value_name("N"),
-       "edge of the maps in voxels, without --images")  //
+       "edge of the maps in voxels, without --images; with neither, that of a model of volumes")  //
       ("resolution",
        po::value<double>()->default_value(0)->value_name("A"),
        "finest detail kept, in angstrom; 0: to Nyquist");

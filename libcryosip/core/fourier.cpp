@@ -107,25 +107,29 @@ void LineTransform::forward(std::span<std::complex<double>> line) const {
   fftw_execute_dft(plan_->forward, as_fftw(line.data()), as_fftw(line.data()));
 }
 
-struct VolumeTransform::Plan {
+struct VolumeTransform::Plans {
   fftw_plan forward = nullptr;
+  fftw_plan inverse = nullptr;
 };
 
 VolumeTransform::VolumeTransform(int n) : n_(n) {
   if (n < 1) {
     throw Error(ErrorKind::Usage, "Fourier transform: the volume must have at least one voxel");
   }
-  plan_ = std::make_unique<Plan>();
+  plans_ = std::make_unique<Plans>();
   std::vector<double> volume(voxels());
   std::vector<std::complex<double>> spectrum(spectrum_size());
   const std::lock_guard<std::mutex> lock(planner_mutex());
-  plan_->forward = fftw_plan_dft_r2c_3d(
+  plans_->forward = fftw_plan_dft_r2c_3d(
       n, n, n, volume.data(), as_fftw(spectrum.data()), FFTW_ESTIMATE | FFTW_UNALIGNED);
+  plans_->inverse = fftw_plan_dft_c2r_3d(
+      n, n, n, as_fftw(spectrum.data()), volume.data(), FFTW_ESTIMATE | FFTW_UNALIGNED);
 }
 
 VolumeTransform::~VolumeTransform() {
   const std::lock_guard<std::mutex> lock(planner_mutex());
-  fftw_destroy_plan(plan_->forward);
+  fftw_destroy_plan(plans_->forward);
+  fftw_destroy_plan(plans_->inverse);
 }
 
 std::size_t VolumeTransform::voxels() const noexcept {
@@ -144,7 +148,18 @@ void VolumeTransform::forward(std::span<const double> volume,
     throw Error(ErrorKind::Usage, "Fourier transform: array of the wrong size");
   }
   fftw_execute_dft_r2c(
-      plan_->forward, const_cast<double*>(volume.data()), as_fftw(spectrum.data()));
+      plans_->forward, const_cast<double*>(volume.data()), as_fftw(spectrum.data()));
+}
+
+void VolumeTransform::inverse(std::span<std::complex<double>> spectrum,
+                              std::span<double> volume) const {
+  if (volume.size() != voxels() || spectrum.size() != spectrum_size()) {
+    throw Error(ErrorKind::Usage, "Fourier transform: array of the wrong size");
+  }
+  fftw_execute_dft_c2r(plans_->inverse, as_fftw(spectrum.data()), volume.data());
+  for (double& value : volume) {
+    value /= static_cast<double>(voxels());
+  }
 }
 
 }  // namespace cryosip

@@ -54,11 +54,11 @@ class LineTransform {
   std::unique_ptr<Plan> plan_;
 };
 
-/// Real-to-complex transform of an n x n x n volume, in double precision.
+/// Real-to-complex transform of an n x n x n volume and its inverse, in double precision.
 ///
 /// Real side: volume[(z * n + y) * n + x].  Complex side: half space,
 /// spectrum[(kz * n + ky) * (n/2 + 1) + kx] with kx = 0 .. n/2 and ky, kz as in ImageTransform.
-/// The plan is made once (FFTW_ESTIMATE: the same bits on every run); execution is thread-safe.
+/// Plans are made once (FFTW_ESTIMATE: the same bits on every run); execution is thread-safe.
 class VolumeTransform {
  public:
   /// @param n  voxels along an edge  @throws Error(Usage) n < 1
@@ -72,11 +72,14 @@ class VolumeTransform {
 
   /// spectrum(k) = sum_r volume(r) exp(-2 pi i k.r / n).
   void forward(std::span<const double> volume, std::span<std::complex<double>> spectrum) const;
+  /// Inverse of forward(), over n^3.
+  /// @param spectrum  destroyed
+  void inverse(std::span<std::complex<double>> spectrum, std::span<double> volume) const;
 
  private:
-  struct Plan;
+  struct Plans;
   int n_;
-  std::unique_ptr<Plan> plan_;
+  std::unique_ptr<Plans> plans_;
 };
 
 }  // namespace cryosip

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <filesystem>
 #include <functional>
 #include <numbers>
@@ -10,6 +11,7 @@
 
 #include "formats/error.hpp"
 #include "formats/star.hpp"
+#include "libcryosip/core/fourier.hpp"
 #include "libcryosip/core/units.hpp"
 #include "libcryosip/forward/polar_rays.hpp"
 #include "libcryosip/forward/renderer.hpp"
@@ -407,14 +409,45 @@ std::unique_ptr<PixelSimulator> VolumeModel::pixel_simulator(const ImageGrid& gr
   return std::make_unique<VolumeSimulator>(volumes_, grid, options.pixel);
 }
 
-formats::Volume VolumeModel::volume(const Eigen::VectorXd& coordinates) const {
-  formats::Volume map;
+formats::Volume VolumeModel::density(const Eigen::VectorXd& coordinates,
+                                     const ImageGrid& grid,
+                                     double resolution_angstrom,
+                                     const ImagingOptions& /*options*/) const {
+  constexpr double kSame = 1e-3;
+  if (grid.box != volumes_.edge ||
+      std::abs(grid.pixel_size_angstrom - volumes_.voxel_size_angstrom) >
+          kSame * volumes_.voxel_size_angstrom) {
+    throw Error(ErrorKind::Usage,
+                "maps of a volume model have the size of its volumes, " +
+                    std::to_string(volumes_.edge) + " voxels of " +
+                    std::to_string(volumes_.voxel_size_angstrom) + " angstrom");
+  }
+  Eigen::VectorXd values = volumes_.values.col(0).cast<double>();
+  values += volumes_.values.rightCols(dimension()).cast<double>() * coordinates;
+  if (resolution_angstrom > 0) {
+    const int n = volumes_.edge;
+    const int radius = band_radius(grid, resolution_angstrom);
+    const VolumeTransform transform(n);
+    std::vector<std::complex<double>> spectrum(transform.spectrum_size());
+    transform.forward({values.data(), transform.voxels()}, spectrum);
+    std::size_t i = 0;
+    for (int z = 0; z < n; ++z) {
+      for (int y = 0; y < n; ++y) {
+        for (int x = 0; x <= n / 2; ++x, ++i) {
+          const int kz = z <= n / 2 ? z : z - n;
+          const int ky = y <= n / 2 ? y : y - n;
+          if (x * x + ky * ky + kz * kz > radius * radius) {
+            spectrum[i] = 0;
+          }
+        }
+      }
+    }
+    transform.inverse(spectrum, {values.data(), transform.voxels()});
+  }
   const auto edge = static_cast<std::size_t>(volumes_.edge);
-  map.size = {edge, edge, edge};
-  map.pixel_size_angstrom = volumes_.voxel_size_angstrom;
-  Eigen::VectorXf values = volumes_.values.col(0);
-  values += volumes_.values.rightCols(dimension()) * coordinates.cast<float>();
-  map.values.assign(values.begin(), values.end());
+  formats::Volume map{{edge, edge, edge}, volumes_.voxel_size_angstrom, {}};
+  const Eigen::VectorXf single = values.cast<float>();
+  map.values.assign(single.begin(), single.end());
   return map;
 }
 

@@ -63,8 +63,12 @@ class VolumeModel final : public ConformationModel {
   [[nodiscard]] std::unique_ptr<PixelSimulator> pixel_simulator(
       const ImageGrid& grid, const ImagingOptions& options) const override;
 
-  /// The density map of a conformation.  @param coordinates  (K)
-  [[nodiscard]] formats::Volume volume(const Eigen::VectorXd& coordinates) const;
+  /// On the volumes' own grid.
+  /// @throws Error(Usage) another grid; see band_radius()
+  [[nodiscard]] formats::Volume density(const Eigen::VectorXd& coordinates,
+                                        const ImageGrid& grid,
+                                        double resolution_angstrom,
+                                        const ImagingOptions& options) const override;
 
  private:
   /// Of the images to draw.  @throws Error(Usage) finer than the voxels can hold

@@ -16,6 +16,7 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/random.hpp"
+#include "libcryosip/core/units.hpp"
 #include "libcryosip/forward/atomic_model.hpp"
 #include "tests/support/small_molecule.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -219,7 +220,9 @@ TEST(VolumeModel, KnowsWhatItsVoxelsHold) {
 
 TEST(VolumeModel, GivesTheMapOfAConformation) {
   const Volumes volumes = testing::three_arms();
-  const formats::Volume map = VolumeModel(volumes).volume(Eigen::Vector3d(1, 0, -0.5));
+  const VolumeModel model(volumes);
+  const Eigen::Vector3d theta(1, 0, -0.5);
+  const formats::Volume map = model.density(theta, {24, 5}, 0, {});
   EXPECT_EQ(map.size, (std::array<std::size_t, 3>{24, 24, 24}));
   EXPECT_EQ(map.pixel_size_angstrom, 5);
   const Eigen::VectorXf expected =
@@ -227,6 +230,27 @@ TEST(VolumeModel, GivesTheMapOfAConformation) {
   EXPECT_LT(
       (Eigen::Map<const Eigen::VectorXf>(map.values.data(), expected.size()) - expected).norm(),
       1e-6F * expected.norm());
+  EXPECT_THROW((void)model.density(theta, {32, 5}, 0, {}), Error);
+  EXPECT_THROW((void)model.density(theta, {24, 4}, 0, {}), Error);
+}
+
+// A map cut to a resolution: of waves, those beyond it are gone and the others as they were.
+TEST(VolumeModel, CutsAMapToTheResolutionAskedFor) {
+  const auto wave = [](int k) {
+    Eigen::VectorXf values(16 * 16 * 16);
+    for (Eigen::Index i = 0; i < values.size(); ++i) {
+      const double turns = k * static_cast<double>(i / 256 + i / 16 % 16) / 16;
+      values(i) = static_cast<float>(std::cos(2 * kPi * turns));
+    }
+    return values;
+  };
+  Volumes volumes{16, 4, Eigen::MatrixXf(16 * 16 * 16, 2)};
+  volumes.values << wave(1), wave(4);
+  // 64 angstrom an edge: 20 angstrom is 3.2 cycles; the waves have sqrt(2) and 4 sqrt(2).
+  const formats::Volume map =
+      VolumeModel(volumes).density(Eigen::VectorXd::Ones(1), {16, 4}, 20, {});
+  EXPECT_LT((Eigen::Map<const Eigen::VectorXf>(map.values.data(), 4096) - wave(1)).norm(),
+            1e-5F * wave(1).norm());
 }
 
 class VolumeModelFiles : public ::testing::Test {
