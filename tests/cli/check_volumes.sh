@@ -43,7 +43,7 @@ options="--quiet --no-provenance"
 
   # Maps of its conformations, on the volumes' own grid.
   cryosip-export $options given.star --clusters 2 --volumes states -o states.star || complain "exporting failed"
-  [ -s states/map_001.mrc ] && [ -s states/map_002.mrc ] || complain "no maps of states: $(ls states)"
+  [ -s states/map_002.mrc ] || complain "no maps of states: $(ls states)"
   [ "$(wc -c <states/map_001.mrc)" -eq "$(wc -c <maps/arm1.mrc)" ] || complain "maps of another size than the volumes'"
   # Another model's ensemble, a resolution that voxels of 5 angstrom have not got, files that are none.
   flow="cryosip-flow-step --quiet start.star --images p.star -o x.star"
