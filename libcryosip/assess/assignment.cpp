@@ -17,6 +17,7 @@
 #include "libcryosip/discrepancy/steered_engine.hpp"
 #include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/flow/steered_likelihood.hpp"
+#include "libcryosip/forward/even_views.hpp"
 
 namespace cryosip {
 namespace {
@@ -277,25 +278,6 @@ std::unique_ptr<const LikelihoodsOverPoses> with_enough_views(const PolarCoeffic
 }
 
 }  // namespace
-
-std::vector<Eigen::Matrix3d> even_views(std::size_t count, std::uint64_t seed) {
-  if (count == 0) {
-    throw Error(ErrorKind::Usage, "views: expected at least one");
-  }
-  constexpr double kDegrees = 180 / std::numbers::pi;
-  const double golden_turn = 360 * (1 - 1 / std::numbers::phi);
-  const Eigen::Matrix3d whole = RandomStream(seed, StreamPurpose::AssignmentView, 0).rotation();
-  std::vector<Eigen::Matrix3d> views(count);
-  for (std::size_t v = 0; v < count; ++v) {
-    const auto at = static_cast<double>(v);
-    const double height = 1 - (2 * at + 1) / static_cast<double>(count);
-    views[v] = rotation_matrix({.rot_degree = std::fmod(at * golden_turn, 360.0),
-                                .tilt_degree = kDegrees * std::acos(height),
-                                .psi_degree = 0}) *
-               whole;
-  }
-  return views;
-}
 
 Assignments assign_images(const Ensemble& ensemble,
                           const ConformationModel& model,

@@ -71,11 +71,6 @@ Assignments assign_images(const Ensemble& ensemble,
                           const AssignmentOptions& options,
                           Progress& progress);
 
-/// Rotations whose viewing directions are spread evenly over the sphere (a Fibonacci lattice), all
-/// turned by one rotation drawn by the seed; the in-plane angle is for the caller to go through.
-/// @throws Error(Usage) none asked for
-std::vector<Eigen::Matrix3d> even_views(std::size_t count, std::uint64_t seed);
-
 /// Adds to the file's particle block, in this order: sipMean1..K, sipSigma1..K, sipCorrelation1_2,
 /// .., sipEffectiveConformations, sipConformation (counted from 1), sipConformationProbability,
 /// sipLogEvidence.  Rows are those of the image set, which must have been read from this file.

@@ -9,7 +9,7 @@
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/flow/steered_likelihood.hpp"
-#include "libcryosip/flow/stratified_views.hpp"
+#include "libcryosip/forward/even_views.hpp"
 
 namespace cryosip {
 namespace {

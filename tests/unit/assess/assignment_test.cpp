@@ -18,6 +18,7 @@
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/dataset/polar_coefficients.hpp"
 #include "libcryosip/flow/steered_likelihood.hpp"
+#include "libcryosip/forward/even_views.hpp"
 #include "libcryosip/forward/forward_model.hpp"
 #include "tests/support/objectives.hpp"
 #include "tests/support/temporary_file.hpp"
@@ -411,31 +412,6 @@ TEST(Assignment, WarnsOfTooFewViewsAndHeedsCancellation) {
   EXPECT_THROW(static_cast<void>(assign_images(
                    states.ensemble, states.model, states.images(), options, listener)),
                Error);
-}
-
-TEST(EvenViews, LieEvenlyAndAreTurnedByTheSeed) {
-  constexpr std::size_t kCount = 300;
-  const auto views = even_views(kCount, 1);
-  Eigen::MatrixXd directions(3, kCount);
-  for (std::size_t v = 0; v < kCount; ++v) {
-    EXPECT_LT((views[v] * views[v].transpose() - Eigen::Matrix3d::Identity()).norm(), 1e-12);
-    directions.col(static_cast<Index>(v)) = views[v].row(2).transpose();
-  }
-  // A sphere's second moment is a third of the identity.
-  EXPECT_LT(directions.rowwise().mean().norm(), 0.01);
-  EXPECT_LT((directions * directions.transpose() / kCount - Eigen::Matrix3d::Identity() / 3).norm(),
-            0.01);
-  // Nearest neighbours at between 0.7 and 1.2 times the square root of the area of each.
-  Eigen::MatrixXd cosines = directions.transpose() * directions;
-  cosines.diagonal().setConstant(-1);
-  const double spacing = std::sqrt(4 * std::numbers::pi / kCount);
-  for (Index v = 0; v < cosines.cols(); ++v) {
-    const double nearest = std::acos(cosines.col(v).maxCoeff());
-    EXPECT_GT(nearest, 0.7 * spacing);
-    EXPECT_LT(nearest, 1.2 * spacing);
-  }
-  EXPECT_GT((even_views(kCount, 2)[0] - views[0]).norm(), 0.01);
-  EXPECT_THROW(static_cast<void>(even_views(0, 1)), Error);
 }
 
 class Columns : public ::testing::Test {

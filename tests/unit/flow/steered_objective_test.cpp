@@ -12,7 +12,7 @@
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
-#include "libcryosip/flow/stratified_views.hpp"
+#include "libcryosip/forward/even_views.hpp"
 #include "tests/support/simulated_set.hpp"
 
 namespace cryosip {

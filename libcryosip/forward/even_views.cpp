@@ -1,9 +1,11 @@
-#include "libcryosip/flow/stratified_views.hpp"
+#include "libcryosip/forward/even_views.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
+#include "formats/error.hpp"
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/core/units.hpp"
 
@@ -42,6 +44,24 @@ std::vector<std::size_t> places_on_curve(const Ensemble& ensemble) {
 }
 
 }  // namespace
+
+std::vector<Eigen::Matrix3d> even_views(std::size_t count, std::uint64_t seed) {
+  if (count == 0) {
+    throw Error(ErrorKind::Usage, "views: expected at least one");
+  }
+  const double golden_turn = 360 * (1 - 1 / std::numbers::phi);
+  const Eigen::Matrix3d whole = RandomStream(seed, StreamPurpose::AssignmentView, 0).rotation();
+  std::vector<Eigen::Matrix3d> views(count);
+  for (std::size_t v = 0; v < count; ++v) {
+    const auto at = static_cast<double>(v);
+    const double height = 1 - (2 * at + 1) / static_cast<double>(count);
+    views[v] = rotation_matrix({.rot_degree = std::fmod(at * golden_turn, 360.0),
+                                .tilt_degree = kDegreePerRadian * std::acos(height),
+                                .psi_degree = 0}) *
+               whole;
+  }
+  return views;
+}
 
 std::vector<Pose> stratified_views(const Ensemble& ensemble,
                                    std::size_t views,

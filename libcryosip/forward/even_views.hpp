@@ -5,10 +5,17 @@
 #include <cstdint>
 #include <vector>
 
+#include <Eigen/Core>
+
 #include "libcryosip/forward/pose.hpp"
 #include "libcryosip/structure/ensemble.hpp"
 
 namespace cryosip {
+
+/// Rotations whose viewing directions are spread evenly over the sphere (a Fibonacci lattice), all
+/// turned by one rotation drawn by the seed; the in-plane angle is for the caller to go through.
+/// @throws Error(Usage) none asked for
+std::vector<Eigen::Matrix3d> even_views(std::size_t count, std::uint64_t seed);
 
 /// Poses for `views` drawings of each conformation, those of conformation i at i * views ...;
 /// in-plane angle and shift are 0.
