@@ -1,61 +1,60 @@
 #include "libcryosip/forward/polar_renderer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <numbers>
+#include <numeric>
 #include <utility>
+
+#include <Eigen/SVD>
 
 #include "libcryosip/core/units.hpp"
 
 namespace cryosip {
 namespace {
 
-// A register's worth of atoms, and as many of them at once as keep the multipliers busy: the steps
-// of one progression must wait for each other.
-template <typename Scalar>
-constexpr int kLanes = EIGEN_MAX_ALIGN_BYTES / sizeof(Scalar);
-constexpr int kAtOnce = 4;
-template <typename Scalar>
-constexpr int kBlock = kLanes<Scalar>* kAtOnce;
-
-template <typename Scalar>
-using Lanes = Eigen::Array<Scalar, kLanes<Scalar>, 1>;
-// Progressions of one block of atoms.
-template <typename Scalar>
-using Block = std::array<Lanes<Scalar>, kAtOnce>;
-
-template <typename Scalar>
-Lanes<Scalar> load(const Scalar* from) {
-  return Eigen::Map<const Lanes<Scalar>, Eigen::AlignedMax>(from);
+// Angular frequencies of every ring.
+std::vector<int> orders_of(const PolarLayout& layout) {
+  std::vector<int> orders(static_cast<std::size_t>(layout.rings()), 0);
+  for (int m = 0; m < layout.angular_frequencies(); ++m) {
+    for (int ring = layout.first_ring(m); ring <= layout.rings(); ++ring) {
+      orders[static_cast<std::size_t>(ring - 1)] = m + 1;
+    }
+  }
+  return orders;
 }
 
-// exp(-2 pi i turns): the step from ring to ring.
-template <typename Scalar>
-void wave_step(const Scalar* x,
-               const Scalar* y,
-               Scalar cosine,
-               Scalar sine,
-               Block<Scalar>& real,
-               Block<Scalar>& imaginary) {
-  for (int k = 0; k < kAtOnce; ++k) {
-    const auto at = static_cast<std::size_t>(k);
-    const Lanes<Scalar> turns =
-        load(x + k * kLanes<Scalar>) * cosine + load(y + k * kLanes<Scalar>) * sine;
-    const Lanes<Scalar> angle = turns * static_cast<Scalar>(-2 * kPi);
-    real[at] = angle.cos();
-    imaginary[at] = angle.sin();
+// (rings, harmonics) of the pixels' factor at 4 j phi; harmonics below the threshold are left out.
+Eigen::ArrayXXd pixel_harmonics(PixelModel pixel, const PolarBasis& basis, double negligible) {
+  constexpr int kAngles = 256;
+  constexpr int kHarmonics = 16;
+  Eigen::ArrayXXd harmonics = Eigen::ArrayXXd::Zero(basis.rings(), kHarmonics);
+  for (int ring = 1; ring <= basis.rings(); ++ring) {
+    const double cycles_a_pixel = static_cast<double>(ring) / basis.grid().box;
+    for (int k = 0; k < kAngles; ++k) {
+      const double angle = 2 * kPi * k / kAngles;
+      const double factor =
+          pixel_transfer(pixel, cycles_a_pixel * std::cos(angle), cycles_a_pixel * std::sin(angle));
+      for (int j = 0; j < kHarmonics; ++j) {
+        harmonics(ring - 1, j) += factor * std::cos(4 * j * angle) / kAngles;
+      }
+    }
   }
+  Eigen::Index kept = kHarmonics;
+  while (kept > 1 && harmonics.col(kept - 1).abs().maxCoeff() < negligible) {
+    --kept;
+  }
+  return harmonics.leftCols(pixel == PixelModel::Bandlimited ? 0 : kept);
 }
 
-template <typename Scalar>
-void multiply(Block<Scalar>& real,
-              Block<Scalar>& imaginary,
-              const Block<Scalar>& by_real,
-              const Block<Scalar>& by_imaginary) {
-  for (std::size_t k = 0; k < kAtOnce; ++k) {
-    const Lanes<Scalar> product = real[k] * by_real[k] - imaginary[k] * by_imaginary[k];
-    imaginary[k] = real[k] * by_imaginary[k] + imaginary[k] * by_real[k];
-    real[k] = product;
+// Of every ring: those that the factor's harmonics carry into the image's, and one more, which
+// gradients need.
+std::vector<int> orders_of_atoms(std::vector<int> orders, Eigen::Index harmonics) {
+  for (int& order : orders) {
+    order += 1 + 4 * static_cast<int>(std::max(harmonics - 1, Eigen::Index{0}));
   }
+  return orders;
 }
 
 }  // namespace
@@ -63,148 +62,316 @@ void multiply(Block<Scalar>& real,
 template <typename Scalar>
 struct PolarRenderer<Scalar>::Scratch final : Workspace {
   Pose pose;
-  Eigen::Matrix3Xd view;  // (3, atoms): our order, rotated; not shifted
-  Matrix places;          // (slots, 2): x and y with the shift, in box edges
-  Matrix by_places;       // as places
-  Matrix real;            // (rings, rays): F, or the gradient by it
-  Matrix imaginary;
-  Matrix segment_real;  // one segment's
-  Matrix segment_imaginary;
-  typename PolarRays<Scalar>::Workspace analysis;
-  Eigen::Array<Scalar, kLanes<Scalar>, Eigen::Dynamic> real_sums;  // (lanes, rings)
-  Eigen::Array<Scalar, kLanes<Scalar>, Eigen::Dynamic> imaginary_sums;
+  Eigen::Matrix3Xd view;  // (3, atoms): rotated; not shifted
+  // Of every atom, in double precision.
+  Eigen::ArrayXd x;  // in box edges, with the shift
+  Eigen::ArrayXd y;
+  Eigen::ArrayXd distance;
+  Eigen::ArrayXXd phase;  // (atoms, 2): exp(-i theta) / i
+  Eigen::ArrayXXd step;   // (atoms, 2): its power of a block
+  std::vector<int> cell;
+
+  // Atoms are placed by their cells.
+  std::vector<Eigen::Index> starts;  // (cells + 3): first place of a cell; then those out of reach
+  std::vector<Eigen::Index> order;   // (atoms): whose place it is
+  Eigen::Index first_cell = 0;       // that has an atom
+  Eigen::Index last_cell = -1;
+  // A column a place: exp(-i m theta) / i^m of the first block's m.
+  LaneColumns<Scalar> powers_real;
+  LaneColumns<Scalar> powers_imaginary;
+  LaneColumns<Scalar> block_real;  // of another block's m
+  LaneColumns<Scalar> block_imaginary;
+  LaneColumns<Scalar> offsets;  // a number a place: distance from the cell's middle, in cells
+  Array phases;                 // (places, 2)
+  Array steps;                  // (places, 2)
+  Eigen::Array<Scalar, Eigen::Dynamic, BesselGrid<Scalar>::kTaps> taps;      // (places, taps)
+  Eigen::Array<Scalar, Eigen::Dynamic, BesselGrid<Scalar>::kTaps> weighted;  // times a factor
+
+  LaneColumns<Scalar> bins;       // real and imaginary parts
+  LaneColumns<Scalar> rings;      // real and imaginary parts
+  LaneColumns<Scalar> pulls;      // on rings, by x and y: real and imaginary parts of each
+  LaneColumns<Scalar> bin_pulls;  // the same in bins
+  Array row_real;                 // (a register + frequencies + a register, rings)
+  Array row_imaginary;
+  Eigen::Array<Scalar, Eigen::Dynamic, 1> factors;  // (places): of one product
+  Eigen::VectorXd by_x;                             // (atoms)
+  Eigen::VectorXd by_y;
 };
 
 template <typename Scalar>
 PolarRenderer<Scalar>::PolarRenderer(std::shared_ptr<const PolarBasis> basis,
                                      const Scattering& scattering,
                                      PixelModel pixel)
-    : basis_(std::move(basis)), rays_(basis_->layout()) {
+    : basis_(std::move(basis)),
+      orders_(orders_of(basis_->layout())),
+      pixel_harmonics_(
+          pixel_harmonics(pixel, *basis_, BesselGrid<Scalar>::kNegligible).template cast<Scalar>()),
+      grid_(orders_of_atoms(orders_, pixel_harmonics_.cols()), kReach),
+      order_(static_cast<std::size_t>(scattering.count())) {
+  std::iota(order_.begin(), order_.end(), Eigen::Index{0});
   const ImageGrid& grid = basis_->grid();
   const double edge = grid.edge_angstrom();
-  const int rings = basis_->rings();
-  for (const Scattering::TypeMembers& members : scattering.members_of_types()) {
-    Segment segment;
-    segment.first_atom = static_cast<Eigen::Index>(order_.size());
-    segment.atoms = static_cast<Eigen::Index>(members.atoms.size());
-    segment.first_slot = slots();
-    segment.slots = (segment.atoms + kBlock<Scalar> - 1) / kBlock<Scalar> * kBlock<Scalar>;
-    order_.insert(order_.end(), members.atoms.begin(), members.atoms.end());
-    segment.envelope.resize(rings, rays_.count());
-    for (int ring = 1; ring <= rings; ++ring) {
+  Eigen::MatrixXd form_factors(scattering.count(), basis_->rings());
+  for (int ring = 1; ring <= basis_->rings(); ++ring) {
+    const double r = ring / edge;
+    Eigen::VectorXd of_types(static_cast<Eigen::Index>(scattering.types.size()));
+    for (Eigen::Index type = 0; type < of_types.size(); ++type) {
       // A sum over pixels is the integral over the area in units of a pixel's.
-      const double amplitude = form_factor(scattering.types[members.type], ring / edge) *
-                               std::sqrt(basis_->ring_weights()(ring - 1)) /
-                               (grid.box * grid.pixel_size_angstrom * grid.pixel_size_angstrom);
-      for (Eigen::Index ray = 0; ray < rays_.count(); ++ray) {
-        const double cycles_a_pixel = static_cast<double>(ring) / grid.box;
-        const double angle = rays_.angle_radian(ray);
-        segment.envelope(ring - 1, ray) =
-            static_cast<Scalar>(amplitude * pixel_transfer(pixel,
-                                                           cycles_a_pixel * std::cos(angle),
-                                                           cycles_a_pixel * std::sin(angle)));
-      }
+      of_types(type) = form_factor(scattering.types[static_cast<std::size_t>(type)], r) *
+                       std::sqrt(basis_->ring_weights()(ring - 1)) /
+                       (grid.box * grid.pixel_size_angstrom * grid.pixel_size_angstrom);
     }
-    segments_.push_back(std::move(segment));
-  }
-
-  presence_ = Matrix::Zero(slots(), 1);
-  const bool has_b_factors = (scattering.b_factors_angstrom2.array() != 0).any();
-  attenuation_ = Matrix::Ones(has_b_factors ? slots() : 0, rings);
-  for (const Segment& segment : segments_) {
-    presence_.middleRows(segment.first_slot, segment.atoms).setOnes();
-    for (Eigen::Index i = 0; has_b_factors && i < segment.atoms; ++i) {
-      const Eigen::Index atom = order_[static_cast<std::size_t>(segment.first_atom + i)];
-      for (int ring = 1; ring <= rings; ++ring) {
-        const double r = ring / edge;
-        attenuation_(segment.first_slot + i, ring - 1) =
-            static_cast<Scalar>(std::exp(-scattering.b_factors_angstrom2(atom) * r * r / 4));
-      }
+    for (Eigen::Index atom = 0; atom < scattering.count(); ++atom) {
+      form_factors(atom, ring - 1) =
+          of_types(scattering.type_of_atom[static_cast<std::size_t>(atom)]) *
+          std::exp(-scattering.b_factors_angstrom2(atom) * r * r / 4);
     }
   }
+  const Eigen::BDCSVD<Eigen::MatrixXd> products(form_factors,
+                                                Eigen::ComputeThinU | Eigen::ComputeThinV);
+  const Eigen::VectorXd& sizes = products.singularValues();
+  Eigen::Index kept = 0;
+  while (kept < sizes.size() && sizes(kept) > BesselGrid<Scalar>::kNegligible * sizes(0)) {
+    ++kept;
+  }
+  atom_factors_ = products.matrixU().leftCols(kept).template cast<Scalar>();
+  ring_factors_ =
+      (products.matrixV().leftCols(kept) * sizes.head(kept).asDiagonal()).template cast<Scalar>();
 }
 
 template <typename Scalar>
 auto PolarRenderer<Scalar>::workspace() const -> std::unique_ptr<Workspace> {
   auto scratch = std::make_unique<Scratch>();
-  const Eigen::Index rings = basis_->rings();
-  scratch->view.resize(3, static_cast<Eigen::Index>(order_.size()));
-  scratch->places = Matrix::Zero(slots(), 2);
-  scratch->by_places.resize(slots(), 2);
-  for (Matrix* matrix :
-       {&scratch->real, &scratch->imaginary, &scratch->segment_real, &scratch->segment_imaginary}) {
-    matrix->resize(rings, rays_.count());
+  constexpr Eigen::Index kWidth = kLanes<Scalar>;
+  const Eigen::Index atoms = atom_factors_.rows();
+  const Eigen::Index registers = (atoms + kWidth - 1) / kWidth;
+  const Eigen::Index places = registers * kWidth;
+  scratch->view.resize(3, atoms);
+  for (Eigen::ArrayXd* array : {&scratch->x, &scratch->y, &scratch->distance}) {
+    array->resize(atoms);
   }
-  scratch->real_sums.resize(kLanes<Scalar>, rings);
-  scratch->imaginary_sums.resize(kLanes<Scalar>, rings);
+  scratch->phase.resize(atoms, 2);
+  scratch->step.resize(atoms, 2);
+  scratch->cell.resize(static_cast<std::size_t>(atoms));
+  scratch->starts.resize(static_cast<std::size_t>(grid_.cells() + 3));
+  scratch->order.resize(static_cast<std::size_t>(atoms));
+  for (LaneColumns<Scalar>* columns : {&scratch->powers_real,
+                                       &scratch->powers_imaginary,
+                                       &scratch->block_real,
+                                       &scratch->block_imaginary}) {
+    columns->resize(Eigen::NoChange, places);
+  }
+  scratch->offsets.setZero(Eigen::NoChange, registers);
+  scratch->phases.setZero(places, 2);
+  scratch->steps.setZero(places, 2);
+  scratch->taps.resize(places, Eigen::NoChange);
+  scratch->weighted.resize(places, Eigen::NoChange);
+  const Eigen::Index blocks = grid_.blocks();
+  scratch->bins.resize(Eigen::NoChange, 2 * blocks * grid_.bins());
+  scratch->rings.resize(Eigen::NoChange, 2 * blocks * grid_.rings());
+  scratch->pulls.resize(Eigen::NoChange, 4 * blocks * grid_.rings());
+  // Bins that a block has nothing in stay 0.
+  scratch->bin_pulls.setZero(Eigen::NoChange, 4 * blocks * grid_.bins());
+  scratch->row_real.setZero((blocks + 2) * kWidth, grid_.rings());
+  scratch->row_imaginary.setZero(scratch->row_real.rows(), grid_.rings());
+  scratch->factors.setZero(places);
+  scratch->by_x.resize(atoms);
+  scratch->by_y.resize(atoms);
   return scratch;
-}
-
-template <typename Scalar>
-template <bool kAttenuated>
-void PolarRenderer<Scalar>::sum_waves(const Segment& segment, Scratch& scratch) const {
-  const Eigen::Index rings = basis_->rings();
-  const Scalar* x = scratch.places.col(0).data();
-  const Scalar* y = scratch.places.col(1).data();
-  const Matrix& rays = rays_.directions();
-  for (Eigen::Index ray = 0; ray < rays.rows(); ++ray) {
-    scratch.real_sums.setZero();
-    scratch.imaginary_sums.setZero();
-    for (Eigen::Index slot = segment.first_slot; slot < segment.first_slot + segment.slots;
-         slot += kBlock<Scalar>) {
-      Block<Scalar> step_real;
-      Block<Scalar> step_imaginary;
-      wave_step(x + slot, y + slot, rays(ray, 0), rays(ray, 1), step_real, step_imaginary);
-      Block<Scalar> real;
-      Block<Scalar> imaginary;
-      for (int k = 0; k < kAtOnce; ++k) {
-        const auto at = static_cast<std::size_t>(k);
-        const Lanes<Scalar> present = load(presence_.data() + slot + k * kLanes<Scalar>);
-        real[at] = step_real[at] * present;
-        imaginary[at] = step_imaginary[at] * present;
-      }
-      for (Eigen::Index ring = 0; ring < rings; ++ring) {
-        if constexpr (kAttenuated) {
-          const Scalar* attenuation = attenuation_.col(ring).data() + slot;
-          for (int k = 0; k < kAtOnce; ++k) {
-            const auto at = static_cast<std::size_t>(k);
-            const Lanes<Scalar> factor = load(attenuation + k * kLanes<Scalar>);
-            scratch.real_sums.col(ring) += factor * real[at];
-            scratch.imaginary_sums.col(ring) += factor * imaginary[at];
-          }
-        } else {
-          scratch.real_sums.col(ring) += (real[0] + real[1]) + (real[2] + real[3]);
-          scratch.imaginary_sums.col(ring) +=
-              (imaginary[0] + imaginary[1]) + (imaginary[2] + imaginary[3]);
-        }
-        multiply(real, imaginary, step_real, step_imaginary);
-      }
-    }
-    scratch.segment_real.col(ray) = scratch.real_sums.colwise().sum().transpose();
-    scratch.segment_imaginary.col(ray) = scratch.imaginary_sums.colwise().sum().transpose();
-  }
 }
 
 template <typename Scalar>
 void PolarRenderer<Scalar>::place(const Eigen::Matrix3Xd& positions,
                                   const Pose& pose,
                                   Workspace& workspace) const {
+  constexpr Eigen::Index kWidth = kLanes<Scalar>;
   auto& scratch = static_cast<Scratch&>(workspace);
   const double edge = basis_->grid().edge_angstrom();
+  const Eigen::Index atoms = atom_factors_.rows();
   scratch.pose = pose;
-  for (std::size_t i = 0; i < order_.size(); ++i) {
-    scratch.view.col(static_cast<Eigen::Index>(i)).noalias() =
-        pose.rotation * positions.col(order_[i]);
+  for (Eigen::Index atom = 0; atom < atoms; ++atom) {
+    scratch.view.col(atom).noalias() = pose.rotation * positions.col(atom);
   }
-  for (const Segment& segment : segments_) {
-    for (Eigen::Index axis = 0; axis < 2; ++axis) {
-      scratch.places.col(axis).segment(segment.first_slot, segment.atoms) =
-          ((scratch.view.row(axis).segment(segment.first_atom, segment.atoms).array() +
-            pose.shift_angstrom(axis)) /
-           edge)
-              .matrix()
-              .transpose()
-              .template cast<Scalar>();
+  scratch.x = (scratch.view.row(0).transpose().array() + pose.shift_angstrom.x()) / edge;
+  scratch.y = (scratch.view.row(1).transpose().array() + pose.shift_angstrom.y()) / edge;
+  scratch.distance = (scratch.x.square() + scratch.y.square()).sqrt();
+  // In the middle no angle matters.
+  scratch.phase.col(0) = (scratch.distance > 0).select(-scratch.y / scratch.distance, 0);
+  scratch.phase.col(1) = (scratch.distance > 0).select(-scratch.x / scratch.distance, 0);
+  scratch.step = scratch.phase;
+  for (Eigen::Index power = 1; power < kWidth; power *= 2) {
+    for (Eigen::Index atom = 0; atom < atoms; ++atom) {
+      const double real = scratch.step(atom, 0);
+      const double imaginary = scratch.step(atom, 1);
+      scratch.step(atom, 0) = real * real - imaginary * imaginary;
+      scratch.step(atom, 1) = 2 * real * imaginary;
+    }
+  }
+
+  scratch.distance *= grid_.cells_a_unit();
+  const auto beyond = static_cast<int>(grid_.cells());
+  std::fill(scratch.starts.begin(), scratch.starts.end(), 0);
+  for (Eigen::Index atom = 0; atom < atoms; ++atom) {
+    const double cells = scratch.distance(atom);
+    // What is no number shall be seen in the image.
+    int& cell = scratch.cell[static_cast<std::size_t>(atom)];
+    cell = cells < beyond ? static_cast<int>(cells) : (cells >= beyond ? beyond : 0);
+    ++scratch.starts[static_cast<std::size_t>(cell + 2)];
+  }
+  scratch.first_cell = beyond;
+  scratch.last_cell = -1;
+  for (int cell = 0; cell <= beyond; ++cell) {
+    Eigen::Index& count = scratch.starts[static_cast<std::size_t>(cell + 2)];
+    if (count > 0 && cell < beyond) {
+      scratch.first_cell = std::min(scratch.first_cell, Eigen::Index{cell});
+      scratch.last_cell = cell;
+    }
+    count += scratch.starts[static_cast<std::size_t>(cell + 1)];
+  }
+  for (Eigen::Index atom = 0; atom < atoms; ++atom) {
+    const int cell = scratch.cell[static_cast<std::size_t>(atom)];
+    const Eigen::Index at = scratch.starts[static_cast<std::size_t>(cell + 1)]++;
+    scratch.order[static_cast<std::size_t>(at)] = atom;
+    scratch.offsets.data()[at] = static_cast<Scalar>(scratch.distance(atom) - cell - 0.5);
+    scratch.steps(at, 0) = static_cast<Scalar>(scratch.step(atom, 0));
+    scratch.steps(at, 1) = static_cast<Scalar>(scratch.step(atom, 1));
+    scratch.phases(at, 0) = static_cast<Scalar>(scratch.phase(atom, 0));
+    scratch.phases(at, 1) = static_cast<Scalar>(scratch.phase(atom, 1));
+  }
+  grid_.weigh(scratch.offsets, scratch.taps);
+
+  for (Eigen::Index group = 0; group < scratch.offsets.cols(); ++group) {
+    // Powers of a register of atoms side by side, by halves: errors grow with their logarithm.
+    std::array<Lanes<Scalar>, std::size_t{kWidth}> real;
+    std::array<Lanes<Scalar>, std::size_t{kWidth}> imaginary;
+    real[0] = Lanes<Scalar>{} + 1;
+    imaginary[0] = Lanes<Scalar>{};
+    real[1] = load_register(scratch.phases.col(0).data() + group * kWidth);
+    imaginary[1] = load_register(scratch.phases.col(1).data() + group * kWidth);
+    for (std::size_t m = 2; m < kWidth; ++m) {
+      const std::size_t half = m / 2;
+      real[m] = real[half] * real[m - half] - imaginary[half] * imaginary[m - half];
+      imaginary[m] = real[half] * imaginary[m - half] + imaginary[half] * real[m - half];
+    }
+    // Then the powers of an atom.
+    using Square = Eigen::Array<Scalar, kWidth, kWidth>;
+    Scalar* to_real = scratch.powers_real.data() + group * kWidth * kWidth;
+    Scalar* to_imaginary = scratch.powers_imaginary.data() + group * kWidth * kWidth;
+    for (std::size_t m = 0; m < kWidth; ++m) {
+      store_register(real[m], to_real + static_cast<Eigen::Index>(m) * kWidth);
+      store_register(imaginary[m], to_imaginary + static_cast<Eigen::Index>(m) * kWidth);
+    }
+    Eigen::Map<Square, Eigen::AlignedMax>(to_real).transposeInPlace();
+    Eigen::Map<Square, Eigen::AlignedMax>(to_imaginary).transposeInPlace();
+  }
+}
+
+template <typename Scalar>
+Eigen::Index PolarRenderer<Scalar>::image_blocks() const {
+  const Eigen::Index carried = 4 * std::max(pixel_harmonics_.cols() - 1, Eigen::Index{0});
+  const Eigen::Index orders = basis_->layout().angular_frequencies() + carried;
+  return (orders + kLanes<Scalar> - 1) / kLanes<Scalar>;
+}
+
+// Bins from the weighted taps.
+template <typename Scalar>
+void PolarRenderer<Scalar>::spread_atoms(Scratch& scratch) const {
+  constexpr Eigen::Index kWidth = kLanes<Scalar>;
+  constexpr std::size_t kTaps = BesselGrid<Scalar>::kTaps;
+  const Eigen::Index blocks = image_blocks();
+  const Scalar* taps = scratch.weighted.data();
+  const Eigen::Index places = scratch.weighted.rows();
+  const Scalar* step_real = scratch.steps.col(0).data();
+  const Scalar* step_imaginary = scratch.steps.col(1).data();
+  Scalar* block_real = scratch.block_real.data();
+  Scalar* block_imaginary = scratch.block_imaginary.data();
+  for (Eigen::Index block = 0; block < blocks; ++block) {
+    const Eigen::Index first = std::max(scratch.first_cell, grid_.first_cell(block));
+    const Scalar* from_real = block == 0 ? scratch.powers_real.data() : block_real;
+    const Scalar* from_imaginary = block == 0 ? scratch.powers_imaginary.data() : block_imaginary;
+    Scalar* bins = scratch.bins.data() + 2 * (block * grid_.bins() + first) * kWidth;
+    if (first > 0) {
+      // The other one of a pair.
+      std::fill_n(bins - 2 * kWidth, 2 * kWidth, Scalar{0});
+    }
+    // Bins that the cell's atoms reach: they slide over the grid.
+    std::array<Lanes<Scalar>, kTaps> real = {};
+    std::array<Lanes<Scalar>, kTaps> imaginary = {};
+    const auto leave_first = [&] {
+      store_register(real[0], bins);
+      store_register(imaginary[0], bins + kWidth);
+      bins += 2 * kWidth;
+      for (std::size_t tap = 1; tap < kTaps; ++tap) {
+        real[tap - 1] = real[tap];
+        imaginary[tap - 1] = imaginary[tap];
+      }
+      real[kTaps - 1] = Lanes<Scalar>{};
+      imaginary[kTaps - 1] = Lanes<Scalar>{};
+    };
+    for (Eigen::Index cell = first; cell <= scratch.last_cell; ++cell) {
+      const bool goes_on = block + 1 < blocks && cell >= grid_.first_cell(block + 1);
+      const Eigen::Index end = scratch.starts[static_cast<std::size_t>(cell + 1)];
+      for (Eigen::Index at = scratch.starts[static_cast<std::size_t>(cell)]; at < end; ++at) {
+        const Lanes<Scalar> re = load_register(from_real + at * kWidth);
+        const Lanes<Scalar> im = load_register(from_imaginary + at * kWidth);
+        for (std::size_t tap = 0; tap < kTaps; ++tap) {
+          const Scalar weight = taps[static_cast<Eigen::Index>(tap) * places + at];
+          real[tap] += re * weight;
+          imaginary[tap] += im * weight;
+        }
+        if (goes_on) {
+          store_register<Scalar>(re * step_real[at] - im * step_imaginary[at],
+                                 block_real + at * kWidth);
+          store_register<Scalar>(re * step_imaginary[at] + im * step_real[at],
+                                 block_imaginary + at * kWidth);
+        }
+      }
+      leave_first();
+    }
+    for (std::size_t tap = 0; tap < kTaps; ++tap) {
+      leave_first();
+    }
+  }
+}
+
+// Rows of rings times the pixels' factor, or its transpose.
+template <typename Scalar>
+void PolarRenderer<Scalar>::filter_pixels(bool transposed, Scratch& scratch) const {
+  if (pixel_harmonics_.cols() == 0) {
+    return;
+  }
+  const Eigen::Index reach = 4 * (pixel_harmonics_.cols() - 1);
+  const Eigen::Index zero = kLanes<Scalar>;
+  for (Eigen::Index ring = 0; ring < grid_.rings(); ++ring) {
+    const Eigen::Index orders = orders_[static_cast<std::size_t>(ring)];
+    for (const bool is_real : {true, false}) {
+      auto row = (is_real ? scratch.row_real : scratch.row_imaginary).col(ring);
+      // f(-m) = (-1)^m conj f(m).
+      const auto fold_sign = [&](Eigen::Index m) -> Scalar {
+        return (m % 2 == 0) == is_real ? 1 : -1;
+      };
+      // m = -reach .. orders - 1 + reach
+      Vector wide = Vector::Zero(orders + 2 * reach);
+      if (transposed) {
+        for (Eigen::Index j = -reach / 4; j <= reach / 4; ++j) {
+          wide.segment(reach + 4 * j, orders) +=
+              pixel_harmonics_(ring, std::abs(j)) * row.segment(zero, orders).matrix();
+        }
+        for (Eigen::Index m = 1; m <= reach; ++m) {
+          wide(reach + m) += fold_sign(m) * wide(reach - m);
+        }
+        row.segment(zero, orders + reach) = wide.tail(orders + reach).array();
+      } else {
+        wide.tail(orders + reach) = row.segment(zero, orders + reach).matrix();
+        for (Eigen::Index m = 1; m <= reach; ++m) {
+          wide(reach - m) = fold_sign(m) * wide(reach + m);
+        }
+        row.segment(zero, orders).setZero();
+        for (Eigen::Index j = -reach / 4; j <= reach / 4; ++j) {
+          row.segment(zero, orders) +=
+              pixel_harmonics_(ring, std::abs(j)) * wide.segment(reach + 4 * j, orders).array();
+        }
+      }
     }
   }
 }
@@ -215,73 +382,90 @@ void PolarRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
                                    Workspace& workspace,
                                    Eigen::Ref<Vector> image) const {
   place(positions, pose, workspace);
+  constexpr Eigen::Index kWidth = kLanes<Scalar>;
   auto& scratch = static_cast<Scratch&>(workspace);
-  scratch.real.setZero();
-  scratch.imaginary.setZero();
-  for (const Segment& segment : segments_) {
-    if (attenuation_.size() > 0) {
-      sum_waves<true>(segment, scratch);
-    } else {
-      sum_waves<false>(segment, scratch);
+  const Eigen::Index zero = kWidth;
+  const Eigen::Index blocks = image_blocks();
+  const Eigen::Index products = scratch.last_cell < 0 ? 0 : atom_factors_.cols();
+  scratch.row_real.setZero();
+  scratch.row_imaginary.setZero();
+  for (Eigen::Index product = 0; product < products; ++product) {
+    for (Eigen::Index at = 0; at < scratch.starts[static_cast<std::size_t>(grid_.cells())]; ++at) {
+      const Eigen::Index atom = scratch.order[static_cast<std::size_t>(at)];
+      scratch.factors(at) = atom_factors_(atom, product);
     }
-    scratch.real += segment.envelope.cwiseProduct(scratch.segment_real);
-    scratch.imaginary += segment.envelope.cwiseProduct(scratch.segment_imaginary);
+    scratch.weighted = scratch.taps.colwise() * scratch.factors;
+    spread_atoms(scratch);
+    grid_.sum_bins(scratch.bins,
+                   scratch.first_cell,
+                   scratch.last_cell + BesselGrid<Scalar>::kTaps - 1,
+                   blocks,
+                   scratch.rings);
+    for (Eigen::Index block = 0; block < blocks; ++block) {
+      for (Eigen::Index ring = 0; ring < grid_.rings(); ++ring) {
+        const Scalar factor = ring_factors_(ring, product);
+        const Eigen::Index column = 2 * (block * grid_.rings() + ring);
+        scratch.row_real.col(ring).template segment<kWidth>(zero + block * kWidth) +=
+            factor * scratch.rings.col(column);
+        scratch.row_imaginary.col(ring).template segment<kWidth>(zero + block * kWidth) +=
+            factor * scratch.rings.col(column + 1);
+      }
+    }
   }
-  rays_.analyse(scratch.real, scratch.imaginary, scratch.analysis, image);
+  filter_pixels(false, scratch);
+  const PolarLayout& layout = basis_->layout();
+  for (int m = 0; m < layout.angular_frequencies(); ++m) {
+    const Eigen::Index count = layout.count(m);
+    const Scalar scale = m == 0 ? 1 : std::numbers::sqrt2_v<Scalar>;
+    image.segment(layout.offset(m), count) =
+        scale * scratch.row_real.row(zero + m).tail(count).transpose().matrix();
+    image.segment(layout.offset(m) + count, count) =
+        scale * scratch.row_imaginary.row(zero + m).tail(count).transpose().matrix();
+  }
 }
 
+// Adds to every atom's gradient.
 template <typename Scalar>
-template <bool kAttenuated>
-void PolarRenderer<Scalar>::pull_back_waves(const Segment& segment, Scratch& scratch) const {
-  const Eigen::Index rings = basis_->rings();
-  const Scalar* x = scratch.places.col(0).data();
-  const Scalar* y = scratch.places.col(1).data();
-  const Matrix& rays = rays_.directions();
-  for (Eigen::Index slot = segment.first_slot; slot < segment.first_slot + segment.slots;
-       slot += kBlock<Scalar>) {
-    Block<Scalar> by_x;
-    Block<Scalar> by_y;
-    for (std::size_t k = 0; k < kAtOnce; ++k) {
-      by_x[k].setZero();
-      by_y[k].setZero();
+void PolarRenderer<Scalar>::gather_atoms(Eigen::Index product, Scratch& scratch) const {
+  constexpr Eigen::Index kWidth = kLanes<Scalar>;
+  constexpr std::size_t kTaps = BesselGrid<Scalar>::kTaps;
+  using Sum = Eigen::Array<Scalar, kWidth, 1>;
+  const Scalar* taps = scratch.taps.data();
+  const Eigen::Index places = scratch.taps.rows();
+  Eigen::Index blocks = 0;
+  for (Eigen::Index cell = scratch.first_cell; cell <= scratch.last_cell; ++cell) {
+    while (blocks < grid_.blocks() && grid_.first_cell(blocks) <= cell) {
+      ++blocks;
     }
-    for (Eigen::Index ray = 0; ray < rays.rows(); ++ray) {
-      Block<Scalar> step_real;
-      Block<Scalar> step_imaginary;
-      wave_step(x + slot, y + slot, rays(ray, 0), rays(ray, 1), step_real, step_imaginary);
-      Block<Scalar> real = step_real;
-      Block<Scalar> imaginary = step_imaginary;
-      Block<Scalar> by_turns;
-      for (std::size_t k = 0; k < kAtOnce; ++k) {
-        by_turns[k].setZero();
-      }
-      for (Eigen::Index ring = 0; ring < rings; ++ring) {
-        // d exp(-i w t) = -i w exp(-i w t) dt: the real part grows with the imaginary one.
-        const Scalar by_real = scratch.segment_real(ring, ray);
-        const Scalar by_imaginary = scratch.segment_imaginary(ring, ray);
-        for (int k = 0; k < kAtOnce; ++k) {
-          const auto at = static_cast<std::size_t>(k);
-          if constexpr (kAttenuated) {
-            const Lanes<Scalar> factor =
-                load(attenuation_.col(ring).data() + slot + k * kLanes<Scalar>);
-            by_turns[at] += factor * (by_real * imaginary[at] - by_imaginary * real[at]);
-          } else {
-            by_turns[at] += by_real * imaginary[at];
-            by_turns[at] -= by_imaginary * real[at];
+    const Eigen::Index end = scratch.starts[static_cast<std::size_t>(cell + 1)];
+    for (Eigen::Index at = scratch.starts[static_cast<std::size_t>(cell)]; at < end; ++at) {
+      Lanes<Scalar> real = load_register(scratch.powers_real.data() + at * kWidth);
+      Lanes<Scalar> imaginary = load_register(scratch.powers_imaginary.data() + at * kWidth);
+      Lanes<Scalar> by_x = {};
+      Lanes<Scalar> by_y = {};
+      for (Eigen::Index block = 0; block < blocks; ++block) {
+        const Scalar* pulls = scratch.bin_pulls.data() + 4 * (block * grid_.bins() + cell) * kWidth;
+        std::array<Lanes<Scalar>, 4> pull = {};
+        for (std::size_t tap = 0; tap < kTaps; ++tap) {
+          const Scalar weight = taps[static_cast<Eigen::Index>(tap) * places + at];
+          for (Lanes<Scalar>& part : pull) {
+            part += load_register(pulls) * weight;
+            pulls += kWidth;
           }
         }
-        multiply(real, imaginary, step_real, step_imaginary);
+        by_x += pull[0] * real + pull[1] * imaginary;
+        by_y += pull[2] * real + pull[3] * imaginary;
+        const Lanes<Scalar> turned = real * scratch.steps(at, 0) - imaginary * scratch.steps(at, 1);
+        imaginary = real * scratch.steps(at, 1) + imaginary * scratch.steps(at, 0);
+        real = turned;
       }
-      for (std::size_t k = 0; k < kAtOnce; ++k) {
-        by_x[k] += by_turns[k] * rays(ray, 0);
-        by_y[k] += by_turns[k] * rays(ray, 1);
-      }
-    }
-    for (int k = 0; k < kAtOnce; ++k) {
-      const auto at = static_cast<std::size_t>(k);
-      const Eigen::Index first = slot + k * kLanes<Scalar>;
-      scratch.by_places.col(0).template segment<kLanes<Scalar>>(first) = by_x[at].matrix();
-      scratch.by_places.col(1).template segment<kLanes<Scalar>>(first) = by_y[at].matrix();
+      const Eigen::Index atom = scratch.order[static_cast<std::size_t>(at)];
+      Sum sum;
+      store_register(by_x, sum.data());
+      const auto factor = static_cast<double>(atom_factors_(atom, product));
+      scratch.by_x(atom) += factor * static_cast<double>(sum.sum());
+      store_register(by_y, sum.data());
+      scratch.by_y(atom) += factor * static_cast<double>(sum.sum());
     }
   }
 }
@@ -290,31 +474,57 @@ template <typename Scalar>
 void PolarRenderer<Scalar>::pull_back(const Eigen::Ref<const Vector>& adjoint,
                                       Workspace& workspace,
                                       RenderGradient& gradient) const {
+  constexpr Eigen::Index kWidth = kLanes<Scalar>;
   auto& scratch = static_cast<Scratch&>(workspace);
-  rays_.spread(adjoint, scratch.analysis, scratch.real, scratch.imaginary);
-  // The derivative of a wave by its turns brings down 2 pi times the ring's number.
-  const double edge = basis_->grid().edge_angstrom();
-  const Vector rates =
-      (Vector::LinSpaced(basis_->rings(), 1, static_cast<Scalar>(basis_->rings())) *
-       static_cast<Scalar>(2 * kPi / edge));
-  scratch.real = rates.asDiagonal() * scratch.real;
-  scratch.imaginary = rates.asDiagonal() * scratch.imaginary;
-  const auto atoms = static_cast<Eigen::Index>(order_.size());
-  Eigen::VectorXd by_x(atoms);
-  Eigen::VectorXd by_y(atoms);
-  for (const Segment& segment : segments_) {
-    scratch.segment_real = segment.envelope.cwiseProduct(scratch.real);
-    scratch.segment_imaginary = segment.envelope.cwiseProduct(scratch.imaginary);
-    if (attenuation_.size() > 0) {
-      pull_back_waves<true>(segment, scratch);
-    } else {
-      pull_back_waves<false>(segment, scratch);
+  const PolarLayout& layout = basis_->layout();
+  const Eigen::Index zero = kWidth;
+  scratch.row_real.setZero();
+  scratch.row_imaginary.setZero();
+  for (int m = 0; m < layout.angular_frequencies(); ++m) {
+    const Eigen::Index count = layout.count(m);
+    const Scalar scale = m == 0 ? 1 : std::numbers::sqrt2_v<Scalar>;
+    scratch.row_real.row(zero + m).tail(count) =
+        scale * adjoint.segment(layout.offset(m), count).transpose().array();
+    if (m > 0) {
+      scratch.row_imaginary.row(zero + m).tail(count) =
+          scale * adjoint.segment(layout.offset(m) + count, count).transpose().array();
     }
-    const auto by_places = scratch.by_places.middleRows(segment.first_slot, segment.atoms);
-    by_x.segment(segment.first_atom, segment.atoms) = by_places.col(0).template cast<double>();
-    by_y.segment(segment.first_atom, segment.atoms) = by_places.col(1).template cast<double>();
   }
-  pull_back_view(scratch.pose, order_, scratch.view, by_x, by_y, gradient);
+  filter_pixels(true, scratch);
+  // With f(m) = (-i)^m J_m(2 pi k rho) exp(-i m theta),
+  //   df/dx = -pi i k (f(m - 1) + f(m + 1)),  df/dy = pi k (f(m + 1) - f(m - 1)),
+  // and f(-1) = -conj f(1) is the same as if m = 0 counted twice for m = 1.
+  scratch.row_real.row(zero) *= 2;
+  scratch.row_imaginary.row(zero).setZero();
+  scratch.by_x.setZero();
+  scratch.by_y.setZero();
+  const double edge = basis_->grid().edge_angstrom();
+  const Eigen::Index products = scratch.last_cell < 0 ? 0 : atom_factors_.cols();
+  for (Eigen::Index product = 0; product < products; ++product) {
+    for (Eigen::Index ring = 0; ring < grid_.rings(); ++ring) {
+      const Scalar rate = ring_factors_(ring, product) *
+                          static_cast<Scalar>(kPi * static_cast<double>(ring + 1) / edge);
+      for (Eigen::Index block = 0; block < grid_.blocks(); ++block) {
+        const Scalar* real = scratch.row_real.col(ring).data() + zero + block * kWidth;
+        const Scalar* imaginary = scratch.row_imaginary.col(ring).data() + zero + block * kWidth;
+        Scalar* pulls = scratch.pulls.col(4 * (block * grid_.rings() + ring)).data();
+        const Lanes<Scalar> real_below = load_register(real - 1) * rate;
+        const Lanes<Scalar> real_above = load_register(real + 1) * rate;
+        const Lanes<Scalar> imaginary_below = load_register(imaginary - 1) * rate;
+        const Lanes<Scalar> imaginary_above = load_register(imaginary + 1) * rate;
+        store_register<Scalar>(-(imaginary_above + imaginary_below), pulls);
+        store_register<Scalar>(real_above + real_below, pulls + kWidth);
+        store_register<Scalar>(real_below - real_above, pulls + 2 * kWidth);
+        store_register<Scalar>(imaginary_below - imaginary_above, pulls + 3 * kWidth);
+      }
+    }
+    grid_.sum_rings(scratch.pulls,
+                    scratch.first_cell,
+                    scratch.last_cell + BesselGrid<Scalar>::kTaps - 1,
+                    scratch.bin_pulls);
+    gather_atoms(product, scratch);
+  }
+  pull_back_view(scratch.pose, order_, scratch.view, scratch.by_x, scratch.by_y, gradient);
 }
 
 template class PolarRenderer<float>;

@@ -6,18 +6,20 @@
 
 #include <Eigen/Core>
 
+#include "libcryosip/forward/bessel_grid.hpp"
 #include "libcryosip/forward/polar_basis.hpp"
-#include "libcryosip/forward/polar_rays.hpp"
 #include "libcryosip/forward/renderer.hpp"
 
 namespace cryosip {
 
-/// Coefficients of the image that Renderer defines, without optics.  An atom at p is
-/// FF(r) exp(-2 pi i r p.u(phi)) on the ray phi: on rings at equal distances a geometric
-/// progression.  Half of the rays are enough, since images are real; the sum over them that makes
-/// angular frequencies is a small matrix product (PolarRays).
-/// Cost: 6 flops an atom, ray and ring for render(), 10 for pull_back(), and a sine and cosine an
-/// atom and ray for either.
+/// Coefficients of the image that Renderer defines, without optics.  An atom at the distance rho
+/// and the angle theta from the box's centre has FF(n) (-i)^m J_m(2 pi n rho) exp(-i m theta) on
+/// ring n. Atoms are spread over few bins of rho (BesselGrid), times the powers of a phase; what
+/// makes rings of bins is a small matrix for every m.  Atoms that differ in kind or in B-factor
+/// have form factors that are sums of a few products of an atom's and a ring's numbers. Cost, with
+/// t = BesselGrid::kTaps and M angular frequencies: 4 t M flops an atom and such product for
+/// render(), 8 t M for pull_back(); half of it where m is left out that an atom near the centre
+/// does not reach.
 /// Pixel models: Bandlimited, and Average as a factor (no aliasing).
 template <typename Scalar>
 class PolarRenderer {
@@ -26,6 +28,8 @@ class PolarRenderer {
   /// Memory one thread needs; reused from call to call.
   using Workspace = typename Renderer<Scalar>::Workspace;
 
+  static constexpr double kReach = 1.5;
+
   /// @throws Error(Usage) for PixelModel::Point
   PolarRenderer(std::shared_ptr<const PolarBasis> basis,
                 const Scattering& scattering,
@@ -33,6 +37,8 @@ class PolarRenderer {
 
   [[nodiscard]] const PolarBasis& basis() const { return *basis_; }
   [[nodiscard]] std::unique_ptr<Workspace> workspace() const;
+  /// An atom kReach box edges from the centre or farther, shift included, leaves nothing in the
+  /// image and feels nothing.
   /// @param positions  (3, atoms), angstrom, object frame
   /// @param image      (basis().size()), overwritten
   void render(const Eigen::Matrix3Xd& positions,
@@ -49,32 +55,25 @@ class PolarRenderer {
                  RenderGradient& gradient) const;
 
  private:
-  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  using Array = Eigen::Array<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
   struct Scratch;
-  /// Atoms of one type.  They lie side by side in the renderer's own order; so do their slots,
-  /// which are as many as fill whole blocks.
-  struct Segment {
-    Eigen::Index first_atom = 0;
-    Eigen::Index atoms = 0;
-    Eigen::Index first_slot = 0;
-    Eigen::Index slots = 0;
-    Matrix envelope;  // (rings, rays): form factor, pixel factor and normalisation
-  };
 
-  [[nodiscard]] Eigen::Index slots() const {
-    return segments_.empty() ? 0 : segments_.back().first_slot + segments_.back().slots;
-  }
-  template <bool kAttenuated>
-  void sum_waves(const Segment& segment, Scratch& scratch) const;
-  template <bool kAttenuated>
-  void pull_back_waves(const Segment& segment, Scratch& scratch) const;
+  // Blocks of the grid that the image has; gradients may need one more.
+  [[nodiscard]] Eigen::Index image_blocks() const;
+  void spread_atoms(Scratch& scratch) const;
+  void gather_atoms(Eigen::Index factor, Scratch& scratch) const;
+  void filter_pixels(bool transposed, Scratch& scratch) const;
 
   std::shared_ptr<const PolarBasis> basis_;
-  std::vector<Eigen::Index> order_;  // our atom i is the caller's order_[i]
-  std::vector<Segment> segments_;
-  PolarRays<Scalar> rays_;
-  Matrix presence_;     // (slots, 1): 1 for an atom, 0 for a slot that fills a block
-  Matrix attenuation_;  // (slots, rings): exp(-B r^2 / 4), or empty without B-factors
+  std::vector<int> orders_;  // (rings): angular frequencies of the layout
+  // (rings, harmonics): Fourier coefficients of the pixels' factor around the ring, which has every
+  // fourth: exp(4 i j phi), j = 0 ..; none if it is 1
+  Array pixel_harmonics_;
+  BesselGrid<Scalar> grid_;
+  // The form factors: sum over products.
+  Array atom_factors_;               // (atoms, products)
+  Array ring_factors_;               // (rings, products): with the normalisation
+  std::vector<Eigen::Index> order_;  // our atoms are the caller's
 };
 
 extern template class PolarRenderer<float>;
