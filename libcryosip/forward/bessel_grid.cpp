@@ -165,17 +165,17 @@ BesselGrid<Scalar>::BesselGrid(const std::vector<int>& orders, double reach)
 }
 
 template <typename Scalar>
-void BesselGrid<Scalar>::weigh(const LaneColumns<Scalar>& offsets,
+void BesselGrid<Scalar>::weigh(const Eigen::Array<Scalar, Eigen::Dynamic, 1>& offsets,
                                Eigen::Array<Scalar, Eigen::Dynamic, kTaps>& taps) const {
-  for (Eigen::Index group = 0; group < offsets.cols(); ++group) {
-    const Lanes<Scalar> offset = load_register(offsets.col(group).data());
+  for (Eigen::Index at = 0; at < offsets.size(); at += kLanes<Scalar>) {
+    const Lanes<Scalar> offset = load_register(offsets.data() + at);
     for (Eigen::Index tap = 0; tap < kTaps; ++tap) {
       const Scalar* coefficient = polynomials_.col(tap).data();
       Lanes<Scalar> value = offset * coefficient[0] + coefficient[1];
       for (Eigen::Index k = 2; k < polynomials_.rows(); ++k) {
         value = value * offset + coefficient[k];
       }
-      store_register(value, taps.col(tap).data() + group * kLanes<Scalar>);
+      store_register(value, taps.col(tap).data() + at);
     }
   }
 }

@@ -47,9 +47,9 @@ class BesselGrid {
     return first_cell_[static_cast<std::size_t>(block)];
   }
 
-  /// @param offsets  (registers): distances from their cells' middles, in cells
-  /// @param taps     (lanes * registers, kTaps), overwritten
-  void weigh(const LaneColumns<Scalar>& offsets,
+  /// @param offsets  (whole registers): distances from their cells' middles, in cells
+  /// @param taps     (offsets, kTaps), overwritten
+  void weigh(const Eigen::Array<Scalar, Eigen::Dynamic, 1>& offsets,
              Eigen::Array<Scalar, Eigen::Dynamic, kTaps>& taps) const;
 
   /// rings(m, n) = sum over the bins first .. last of table(m, n, b) bins(m, b), in two parts.

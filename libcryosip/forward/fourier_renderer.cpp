@@ -36,7 +36,7 @@ void fill_waves(const Eigen::RowVectorXd& coordinate_angstrom,
 template <typename Scalar>
 struct FourierRenderer<Scalar>::Scratch final : Workspace {
   Pose pose;
-  Eigen::Matrix3Xd view;  // (3, atoms): our order, rotated; not shifted
+  Eigen::MatrixX3d view;  // (atoms, 3): our order, rotated; not shifted
   Matrix x_waves;         // (atoms, 2 (radius + 1)): cosines, then sines
   Matrix y_waves;
   Matrix products;   // (2 (radius + 1), 2 (radius + 1)): rows y, columns x
@@ -87,7 +87,7 @@ auto FourierRenderer<Scalar>::workspace() const -> std::unique_ptr<Workspace> {
   auto scratch = std::make_unique<Scratch>();
   const auto atoms = static_cast<Eigen::Index>(order_.size());
   const Eigen::Index columns = 2 * (Eigen::Index{basis_->radius()} + 1);
-  scratch->view.resize(3, atoms);
+  scratch->view.resize(atoms, 3);
   scratch->x_waves.resize(atoms, columns);
   scratch->y_waves.resize(atoms, columns);
   scratch->products.resize(columns, columns);
@@ -107,11 +107,11 @@ void FourierRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
   const double edge = basis_->grid().edge_angstrom();
   scratch.pose = pose;
   for (std::size_t i = 0; i < order_.size(); ++i) {
-    scratch.view.col(static_cast<Eigen::Index>(i)).noalias() =
-        pose.rotation * positions.col(order_[i]);
+    scratch.view.row(static_cast<Eigen::Index>(i)).noalias() =
+        (pose.rotation * positions.col(order_[i])).transpose();
   }
-  const auto x = (scratch.view.row(0).array() + pose.shift_angstrom.x()).matrix();
-  const auto y = (scratch.view.row(1).array() + pose.shift_angstrom.y()).matrix();
+  const auto x = (scratch.view.col(0).transpose().array() + pose.shift_angstrom.x()).matrix();
+  const auto y = (scratch.view.col(1).transpose().array() + pose.shift_angstrom.y()).matrix();
   fill_waves(x, edge, radius, scratch.x_waves);
   fill_waves(y, edge, radius, scratch.y_waves);
   if (has_b_factors_) {

@@ -61,40 +61,44 @@ std::vector<int> orders_of_atoms(std::vector<int> orders, Eigen::Index harmonics
 
 template <typename Scalar>
 struct PolarRenderer<Scalar>::Scratch final : Workspace {
+  using Numbers = Eigen::Array<Scalar, Eigen::Dynamic, 1>;
+  using Taps = Eigen::Array<Scalar, Eigen::Dynamic, BesselGrid<Scalar>::kTaps>;
+
   Pose pose;
-  Eigen::Matrix3Xd view;  // (3, atoms): rotated; not shifted
-  // Of every atom, in double precision.
-  Eigen::ArrayXd x;  // in box edges, with the shift
-  Eigen::ArrayXd y;
-  Eigen::ArrayXd distance;
-  Eigen::ArrayXXd phase;  // (atoms, 2): exp(-i theta) / i
-  Eigen::ArrayXXd step;   // (atoms, 2): its power of a block
+  Eigen::MatrixX3d view;  // (atoms, 3): rotated; not shifted
+  Eigen::ArrayX3d flat;   // (atoms, 3): x and y with the shift, and their distance, in cells
   std::vector<int> cell;
 
-  // Atoms are placed by their cells.
+  // Atoms are placed by their cells: places fill whole registers.
   std::vector<Eigen::Index> starts;  // (cells + 3): first place of a cell; then those out of reach
   std::vector<Eigen::Index> order;   // (atoms): whose place it is
   Eigen::Index first_cell = 0;       // that has an atom
   Eigen::Index last_cell = -1;
-  // A column a place: exp(-i m theta) / i^m of the first block's m.
-  LaneColumns<Scalar> powers_real;
+  Eigen::ArrayX3d placed;  // (places, 3): as flat
+  Eigen::ArrayX2d phase;   // (places, 2): exp(-i theta) / i
+  Eigen::ArrayXd square;   // (places)
+  Numbers phase_real;      // the phase
+  Numbers phase_imaginary;
+  Numbers step_real;  // its power of a block
+  Numbers step_imaginary;
+  Numbers offset;                   // distance from the cell's middle
+  Taps taps;                        // (places, taps)
+  Taps weighted;                    // times one product's factors
+  Numbers factors;                  // (places)
+  LaneColumns<Scalar> powers_real;  // a column a place: powers of the phase, of the first block's m
   LaneColumns<Scalar> powers_imaginary;
   LaneColumns<Scalar> block_real;  // of another block's m
   LaneColumns<Scalar> block_imaginary;
-  LaneColumns<Scalar> offsets;  // a number a place: distance from the cell's middle, in cells
-  Array phases;                 // (places, 2)
-  Array steps;                  // (places, 2)
-  Eigen::Array<Scalar, Eigen::Dynamic, BesselGrid<Scalar>::kTaps> taps;      // (places, taps)
-  Eigen::Array<Scalar, Eigen::Dynamic, BesselGrid<Scalar>::kTaps> weighted;  // times a factor
 
   LaneColumns<Scalar> bins;       // real and imaginary parts
   LaneColumns<Scalar> rings;      // real and imaginary parts
   LaneColumns<Scalar> pulls;      // on rings, by x and y: real and imaginary parts of each
   LaneColumns<Scalar> bin_pulls;  // the same in bins
-  Array row_real;                 // (a register + frequencies + a register, rings)
-  Array row_imaginary;
-  Eigen::Array<Scalar, Eigen::Dynamic, 1> factors;  // (places): of one product
-  Eigen::VectorXd by_x;                             // (atoms)
+  Array rows_real;                // (frequencies, rings)
+  Array rows_imaginary;
+  Array pull_rows_real;  // (a register + frequencies + a register, rings)
+  Array pull_rows_imaginary;
+  Eigen::VectorXd by_x;  // (atoms)
   Eigen::VectorXd by_y;
 };
 
@@ -144,37 +148,34 @@ auto PolarRenderer<Scalar>::workspace() const -> std::unique_ptr<Workspace> {
   auto scratch = std::make_unique<Scratch>();
   constexpr Eigen::Index kWidth = kLanes<Scalar>;
   const Eigen::Index atoms = atom_factors_.rows();
-  const Eigen::Index registers = (atoms + kWidth - 1) / kWidth;
-  const Eigen::Index places = registers * kWidth;
-  scratch->view.resize(3, atoms);
-  for (Eigen::ArrayXd* array : {&scratch->x, &scratch->y, &scratch->distance}) {
-    array->resize(atoms);
-  }
-  scratch->phase.resize(atoms, 2);
-  scratch->step.resize(atoms, 2);
+  const Eigen::Index places = (atoms + kWidth - 1) / kWidth * kWidth;
+  scratch->view.resize(atoms, 3);
+  scratch->flat.resize(atoms, 3);
   scratch->cell.resize(static_cast<std::size_t>(atoms));
   scratch->starts.resize(static_cast<std::size_t>(grid_.cells() + 3));
   scratch->order.resize(static_cast<std::size_t>(atoms));
+  scratch->placed.setZero(places, 3);
+  scratch->phase.resize(places, 2);
+  scratch->square.resize(places);
+  scratch->taps.resize(places, Eigen::NoChange);
+  scratch->weighted.resize(places, Eigen::NoChange);
+  scratch->factors.setZero(places);
   for (LaneColumns<Scalar>* columns : {&scratch->powers_real,
                                        &scratch->powers_imaginary,
                                        &scratch->block_real,
                                        &scratch->block_imaginary}) {
     columns->resize(Eigen::NoChange, places);
   }
-  scratch->offsets.setZero(Eigen::NoChange, registers);
-  scratch->phases.setZero(places, 2);
-  scratch->steps.setZero(places, 2);
-  scratch->taps.resize(places, Eigen::NoChange);
-  scratch->weighted.resize(places, Eigen::NoChange);
   const Eigen::Index blocks = grid_.blocks();
   scratch->bins.resize(Eigen::NoChange, 2 * blocks * grid_.bins());
   scratch->rings.resize(Eigen::NoChange, 2 * blocks * grid_.rings());
   scratch->pulls.resize(Eigen::NoChange, 4 * blocks * grid_.rings());
-  // Bins that a block has nothing in stay 0.
+  // Bins that a block has nothing in stay 0, and so do frequencies that a ring has not.
   scratch->bin_pulls.setZero(Eigen::NoChange, 4 * blocks * grid_.bins());
-  scratch->row_real.setZero((blocks + 2) * kWidth, grid_.rings());
-  scratch->row_imaginary.setZero(scratch->row_real.rows(), grid_.rings());
-  scratch->factors.setZero(places);
+  scratch->rows_real.resize(blocks * kWidth, grid_.rings());
+  scratch->rows_imaginary.resize(blocks * kWidth, grid_.rings());
+  scratch->pull_rows_real.setZero((blocks + 2) * kWidth, grid_.rings());
+  scratch->pull_rows_imaginary.setZero((blocks + 2) * kWidth, grid_.rings());
   scratch->by_x.resize(atoms);
   scratch->by_y.resize(atoms);
   return scratch;
@@ -184,79 +185,106 @@ template <typename Scalar>
 void PolarRenderer<Scalar>::place(const Eigen::Matrix3Xd& positions,
                                   const Pose& pose,
                                   Workspace& workspace) const {
-  constexpr Eigen::Index kWidth = kLanes<Scalar>;
   auto& scratch = static_cast<Scratch&>(workspace);
-  const double edge = basis_->grid().edge_angstrom();
   const Eigen::Index atoms = atom_factors_.rows();
   scratch.pose = pose;
-  for (Eigen::Index atom = 0; atom < atoms; ++atom) {
-    scratch.view.col(atom).noalias() = pose.rotation * positions.col(atom);
-  }
-  scratch.x = (scratch.view.row(0).transpose().array() + pose.shift_angstrom.x()) / edge;
-  scratch.y = (scratch.view.row(1).transpose().array() + pose.shift_angstrom.y()) / edge;
-  scratch.distance = (scratch.x.square() + scratch.y.square()).sqrt();
-  // In the middle no angle matters.
-  scratch.phase.col(0) = (scratch.distance > 0).select(-scratch.y / scratch.distance, 0);
-  scratch.phase.col(1) = (scratch.distance > 0).select(-scratch.x / scratch.distance, 0);
-  scratch.step = scratch.phase;
-  for (Eigen::Index power = 1; power < kWidth; power *= 2) {
+  const double* from = positions.data();
+  for (Eigen::Index axis = 0; axis < 3; ++axis) {
+    const Eigen::Vector3d row = pose.rotation.row(axis);
+    double* to = scratch.view.col(axis).data();
     for (Eigen::Index atom = 0; atom < atoms; ++atom) {
-      const double real = scratch.step(atom, 0);
-      const double imaginary = scratch.step(atom, 1);
-      scratch.step(atom, 0) = real * real - imaginary * imaginary;
-      scratch.step(atom, 1) = 2 * real * imaginary;
+      to[atom] =
+          row.x() * from[3 * atom] + row.y() * from[3 * atom + 1] + row.z() * from[3 * atom + 2];
     }
   }
+  const double cells_an_angstrom = grid_.cells_a_unit() / basis_->grid().edge_angstrom();
+  for (Eigen::Index axis = 0; axis < 2; ++axis) {
+    scratch.flat.col(axis) =
+        (scratch.view.col(axis).array() + pose.shift_angstrom(axis)) * cells_an_angstrom;
+  }
+  scratch.flat.col(2) = (scratch.flat.col(0).square() + scratch.flat.col(1).square()).sqrt();
+  sort_atoms(scratch);
 
-  scratch.distance *= grid_.cells_a_unit();
+  const auto distance = scratch.placed.col(2);
+  // In the middle no angle matters.
+  scratch.square = (distance > 0).select(-distance.inverse(), 0);
+  scratch.phase.col(0) = scratch.placed.col(1) * scratch.square;
+  scratch.phase.col(1) = scratch.placed.col(0) * scratch.square;
+  scratch.phase_real = scratch.phase.col(0).template cast<Scalar>();
+  scratch.phase_imaginary = scratch.phase.col(1).template cast<Scalar>();
+  for (Eigen::Index power = 1; power < kLanes<Scalar>; power *= 2) {
+    scratch.square = scratch.phase.col(0).square() - scratch.phase.col(1).square();
+    scratch.phase.col(1) *= 2 * scratch.phase.col(0);
+    scratch.phase.col(0) = scratch.square;
+  }
+  scratch.step_real = scratch.phase.col(0).template cast<Scalar>();
+  scratch.step_imaginary = scratch.phase.col(1).template cast<Scalar>();
+  scratch.offset = (distance - distance.floor() - 0.5).template cast<Scalar>();
+  grid_.weigh(scratch.offset, scratch.taps);
+  raise_phases(scratch);
+}
+
+template <typename Scalar>
+void PolarRenderer<Scalar>::sort_atoms(Scratch& scratch) const {
+  const Eigen::Index atoms = atom_factors_.rows();
   const auto beyond = static_cast<int>(grid_.cells());
+  const double* x = scratch.flat.col(0).data();
+  const double* y = scratch.flat.col(1).data();
+  const double* distance = scratch.flat.col(2).data();
+  int* cell = scratch.cell.data();
+  // Shifted by two while counting and by one while placing.
+  Eigen::Index* starts = scratch.starts.data();
   std::fill(scratch.starts.begin(), scratch.starts.end(), 0);
   for (Eigen::Index atom = 0; atom < atoms; ++atom) {
-    const double cells = scratch.distance(atom);
     // What is no number shall be seen in the image.
-    int& cell = scratch.cell[static_cast<std::size_t>(atom)];
-    cell = cells < beyond ? static_cast<int>(cells) : (cells >= beyond ? beyond : 0);
-    ++scratch.starts[static_cast<std::size_t>(cell + 2)];
+    const bool is_beyond = distance[atom] >= beyond;
+    cell[atom] =
+        is_beyond ? beyond : (distance[atom] < beyond ? static_cast<int>(distance[atom]) : 0);
+    ++starts[cell[atom] + 2];
   }
   scratch.first_cell = beyond;
   scratch.last_cell = -1;
-  for (int cell = 0; cell <= beyond; ++cell) {
-    Eigen::Index& count = scratch.starts[static_cast<std::size_t>(cell + 2)];
-    if (count > 0 && cell < beyond) {
-      scratch.first_cell = std::min(scratch.first_cell, Eigen::Index{cell});
-      scratch.last_cell = cell;
+  for (Eigen::Index at = 0; at < beyond; ++at) {
+    if (starts[at + 2] > 0) {
+      scratch.first_cell = std::min(scratch.first_cell, at);
+      scratch.last_cell = at;
     }
-    count += scratch.starts[static_cast<std::size_t>(cell + 1)];
+    starts[at + 2] += starts[at + 1];
   }
+  starts[beyond + 2] += starts[beyond + 1];
+  Eigen::Index* order = scratch.order.data();
+  double* placed_x = scratch.placed.col(0).data();
+  double* placed_y = scratch.placed.col(1).data();
+  double* placed_distance = scratch.placed.col(2).data();
   for (Eigen::Index atom = 0; atom < atoms; ++atom) {
-    const int cell = scratch.cell[static_cast<std::size_t>(atom)];
-    const Eigen::Index at = scratch.starts[static_cast<std::size_t>(cell + 1)]++;
-    scratch.order[static_cast<std::size_t>(at)] = atom;
-    scratch.offsets.data()[at] = static_cast<Scalar>(scratch.distance(atom) - cell - 0.5);
-    scratch.steps(at, 0) = static_cast<Scalar>(scratch.step(atom, 0));
-    scratch.steps(at, 1) = static_cast<Scalar>(scratch.step(atom, 1));
-    scratch.phases(at, 0) = static_cast<Scalar>(scratch.phase(atom, 0));
-    scratch.phases(at, 1) = static_cast<Scalar>(scratch.phase(atom, 1));
+    const Eigen::Index at = starts[cell[atom] + 1]++;
+    order[at] = atom;
+    placed_x[at] = x[atom];
+    placed_y[at] = y[atom];
+    placed_distance[at] = distance[atom];
   }
-  grid_.weigh(scratch.offsets, scratch.taps);
+}
 
-  for (Eigen::Index group = 0; group < scratch.offsets.cols(); ++group) {
-    // Powers of a register of atoms side by side, by halves: errors grow with their logarithm.
+// Powers of the phases of a register of atoms, by halves, so that errors grow with their logarithm;
+// then put together atom by atom.
+template <typename Scalar>
+void PolarRenderer<Scalar>::raise_phases(Scratch& scratch) const {
+  constexpr Eigen::Index kWidth = kLanes<Scalar>;
+  using Square = Eigen::Array<Scalar, kWidth, kWidth>;
+  for (Eigen::Index at = 0; at < scratch.phase_real.size(); at += kWidth) {
     std::array<Lanes<Scalar>, std::size_t{kWidth}> real;
     std::array<Lanes<Scalar>, std::size_t{kWidth}> imaginary;
     real[0] = Lanes<Scalar>{} + 1;
     imaginary[0] = Lanes<Scalar>{};
-    real[1] = load_register(scratch.phases.col(0).data() + group * kWidth);
-    imaginary[1] = load_register(scratch.phases.col(1).data() + group * kWidth);
+    real[1] = load_register(scratch.phase_real.data() + at);
+    imaginary[1] = load_register(scratch.phase_imaginary.data() + at);
     for (std::size_t m = 2; m < kWidth; ++m) {
       const std::size_t half = m / 2;
       real[m] = real[half] * real[m - half] - imaginary[half] * imaginary[m - half];
       imaginary[m] = real[half] * imaginary[m - half] + imaginary[half] * real[m - half];
     }
-    // Then the powers of an atom.
-    using Square = Eigen::Array<Scalar, kWidth, kWidth>;
-    Scalar* to_real = scratch.powers_real.data() + group * kWidth * kWidth;
-    Scalar* to_imaginary = scratch.powers_imaginary.data() + group * kWidth * kWidth;
+    Scalar* to_real = scratch.powers_real.col(at).data();
+    Scalar* to_imaginary = scratch.powers_imaginary.col(at).data();
     for (std::size_t m = 0; m < kWidth; ++m) {
       store_register(real[m], to_real + static_cast<Eigen::Index>(m) * kWidth);
       store_register(imaginary[m], to_imaginary + static_cast<Eigen::Index>(m) * kWidth);
@@ -281,8 +309,8 @@ void PolarRenderer<Scalar>::spread_atoms(Scratch& scratch) const {
   const Eigen::Index blocks = image_blocks();
   const Scalar* taps = scratch.weighted.data();
   const Eigen::Index places = scratch.weighted.rows();
-  const Scalar* step_real = scratch.steps.col(0).data();
-  const Scalar* step_imaginary = scratch.steps.col(1).data();
+  const Scalar* step_real = scratch.step_real.data();
+  const Scalar* step_imaginary = scratch.step_imaginary.data();
   Scalar* block_real = scratch.block_real.data();
   Scalar* block_imaginary = scratch.block_imaginary.data();
   for (Eigen::Index block = 0; block < blocks; ++block) {
@@ -336,16 +364,18 @@ void PolarRenderer<Scalar>::spread_atoms(Scratch& scratch) const {
 
 // Rows of rings times the pixels' factor, or its transpose.
 template <typename Scalar>
-void PolarRenderer<Scalar>::filter_pixels(bool transposed, Scratch& scratch) const {
+void PolarRenderer<Scalar>::filter_pixels(bool transposed,
+                                          Eigen::Index zero,
+                                          Array& rows_real,
+                                          Array& rows_imaginary) const {
   if (pixel_harmonics_.cols() == 0) {
     return;
   }
   const Eigen::Index reach = 4 * (pixel_harmonics_.cols() - 1);
-  const Eigen::Index zero = kLanes<Scalar>;
   for (Eigen::Index ring = 0; ring < grid_.rings(); ++ring) {
     const Eigen::Index orders = orders_[static_cast<std::size_t>(ring)];
     for (const bool is_real : {true, false}) {
-      auto row = (is_real ? scratch.row_real : scratch.row_imaginary).col(ring);
+      auto row = (is_real ? rows_real : rows_imaginary).col(ring);
       // f(-m) = (-1)^m conj f(m).
       const auto fold_sign = [&](Eigen::Index m) -> Scalar {
         return (m % 2 == 0) == is_real ? 1 : -1;
@@ -384,15 +414,14 @@ void PolarRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
   place(positions, pose, workspace);
   constexpr Eigen::Index kWidth = kLanes<Scalar>;
   auto& scratch = static_cast<Scratch&>(workspace);
-  const Eigen::Index zero = kWidth;
   const Eigen::Index blocks = image_blocks();
-  const Eigen::Index products = scratch.last_cell < 0 ? 0 : atom_factors_.cols();
-  scratch.row_real.setZero();
-  scratch.row_imaginary.setZero();
-  for (Eigen::Index product = 0; product < products; ++product) {
+  if (scratch.last_cell < 0) {
+    image.setZero();
+    return;
+  }
+  for (Eigen::Index product = 0; product < atom_factors_.cols(); ++product) {
     for (Eigen::Index at = 0; at < scratch.starts[static_cast<std::size_t>(grid_.cells())]; ++at) {
-      const Eigen::Index atom = scratch.order[static_cast<std::size_t>(at)];
-      scratch.factors(at) = atom_factors_(atom, product);
+      scratch.factors(at) = atom_factors_(scratch.order[static_cast<std::size_t>(at)], product);
     }
     scratch.weighted = scratch.taps.colwise() * scratch.factors;
     spread_atoms(scratch);
@@ -401,26 +430,36 @@ void PolarRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
                    scratch.last_cell + BesselGrid<Scalar>::kTaps - 1,
                    blocks,
                    scratch.rings);
-    for (Eigen::Index block = 0; block < blocks; ++block) {
-      for (Eigen::Index ring = 0; ring < grid_.rings(); ++ring) {
-        const Scalar factor = ring_factors_(ring, product);
-        const Eigen::Index column = 2 * (block * grid_.rings() + ring);
-        scratch.row_real.col(ring).template segment<kWidth>(zero + block * kWidth) +=
-            factor * scratch.rings.col(column);
-        scratch.row_imaginary.col(ring).template segment<kWidth>(zero + block * kWidth) +=
-            factor * scratch.rings.col(column + 1);
+    for (Eigen::Index ring = 0; ring < grid_.rings(); ++ring) {
+      const Scalar factor = ring_factors_(ring, product);
+      const bool is_first = product == 0;
+      for (Eigen::Index block = 0; block < blocks; ++block) {
+        const Scalar* sums = scratch.rings.col(2 * (block * grid_.rings() + ring)).data();
+        Scalar* real = scratch.rows_real.col(ring).data() + block * kWidth;
+        Scalar* imaginary = scratch.rows_imaginary.col(ring).data() + block * kWidth;
+        const Lanes<Scalar> none = {};
+        store_register<Scalar>(
+            load_register(sums) * factor + (is_first ? none : load_register(real)), real);
+        store_register<Scalar>(
+            load_register(sums + kWidth) * factor + (is_first ? none : load_register(imaginary)),
+            imaginary);
       }
     }
   }
-  filter_pixels(false, scratch);
+  filter_pixels(false, 0, scratch.rows_real, scratch.rows_imaginary);
   const PolarLayout& layout = basis_->layout();
   for (int m = 0; m < layout.angular_frequencies(); ++m) {
-    const Eigen::Index count = layout.count(m);
     const Scalar scale = m == 0 ? 1 : std::numbers::sqrt2_v<Scalar>;
-    image.segment(layout.offset(m), count) =
-        scale * scratch.row_real.row(zero + m).tail(count).transpose().matrix();
-    image.segment(layout.offset(m) + count, count) =
-        scale * scratch.row_imaginary.row(zero + m).tail(count).transpose().matrix();
+    const Scalar* real = scratch.rows_real.data() + m;
+    const Scalar* imaginary = scratch.rows_imaginary.data() + m;
+    const Eigen::Index stride = scratch.rows_real.rows();
+    const Eigen::Index count = layout.count(m);
+    Scalar* to = image.data() + layout.offset(m);
+    for (Eigen::Index n = 0, at = (layout.first_ring(m) - 1) * stride; n < count;
+         ++n, at += stride) {
+      to[n] = scale * real[at];
+      to[count + n] = scale * imaginary[at];
+    }
   }
 }
 
@@ -453,10 +492,13 @@ void PolarRenderer<Scalar>::gather_atoms(Eigen::Index product, Scratch& scratch)
             pulls += kWidth;
           }
         }
-        by_x += pull[0] * real + pull[1] * imaginary;
-        by_y += pull[2] * real + pull[3] * imaginary;
-        const Lanes<Scalar> turned = real * scratch.steps(at, 0) - imaginary * scratch.steps(at, 1);
-        imaginary = real * scratch.steps(at, 1) + imaginary * scratch.steps(at, 0);
+        by_x += pull[0] * real;
+        by_y += pull[2] * real;
+        by_x += pull[1] * imaginary;
+        by_y += pull[3] * imaginary;
+        const Lanes<Scalar> turned =
+            real * scratch.step_real(at) - imaginary * scratch.step_imaginary(at);
+        imaginary = real * scratch.step_imaginary(at) + imaginary * scratch.step_real(at);
         real = turned;
       }
       const Eigen::Index atom = scratch.order[static_cast<std::size_t>(at)];
@@ -478,24 +520,27 @@ void PolarRenderer<Scalar>::pull_back(const Eigen::Ref<const Vector>& adjoint,
   auto& scratch = static_cast<Scratch&>(workspace);
   const PolarLayout& layout = basis_->layout();
   const Eigen::Index zero = kWidth;
-  scratch.row_real.setZero();
-  scratch.row_imaginary.setZero();
+  Array& rows_real = scratch.pull_rows_real;
+  Array& rows_imaginary = scratch.pull_rows_imaginary;
   for (int m = 0; m < layout.angular_frequencies(); ++m) {
-    const Eigen::Index count = layout.count(m);
     const Scalar scale = m == 0 ? 1 : std::numbers::sqrt2_v<Scalar>;
-    scratch.row_real.row(zero + m).tail(count) =
-        scale * adjoint.segment(layout.offset(m), count).transpose().array();
-    if (m > 0) {
-      scratch.row_imaginary.row(zero + m).tail(count) =
-          scale * adjoint.segment(layout.offset(m) + count, count).transpose().array();
+    Scalar* real = rows_real.data() + zero + m;
+    Scalar* imaginary = rows_imaginary.data() + zero + m;
+    const Eigen::Index stride = rows_real.rows();
+    const Eigen::Index count = layout.count(m);
+    const Scalar* from = adjoint.data() + layout.offset(m);
+    for (Eigen::Index n = 0, at = (layout.first_ring(m) - 1) * stride; n < count;
+         ++n, at += stride) {
+      real[at] = scale * from[n];
+      imaginary[at] = m == 0 ? 0 : scale * from[count + n];
     }
   }
-  filter_pixels(true, scratch);
+  filter_pixels(true, zero, rows_real, rows_imaginary);
   // With f(m) = (-i)^m J_m(2 pi k rho) exp(-i m theta),
   //   df/dx = -pi i k (f(m - 1) + f(m + 1)),  df/dy = pi k (f(m + 1) - f(m - 1)),
   // and f(-1) = -conj f(1) is the same as if m = 0 counted twice for m = 1.
-  scratch.row_real.row(zero) *= 2;
-  scratch.row_imaginary.row(zero).setZero();
+  rows_real.row(zero) *= 2;
+  rows_imaginary.row(zero).setZero();
   scratch.by_x.setZero();
   scratch.by_y.setZero();
   const double edge = basis_->grid().edge_angstrom();
@@ -505,8 +550,8 @@ void PolarRenderer<Scalar>::pull_back(const Eigen::Ref<const Vector>& adjoint,
       const Scalar rate = ring_factors_(ring, product) *
                           static_cast<Scalar>(kPi * static_cast<double>(ring + 1) / edge);
       for (Eigen::Index block = 0; block < grid_.blocks(); ++block) {
-        const Scalar* real = scratch.row_real.col(ring).data() + zero + block * kWidth;
-        const Scalar* imaginary = scratch.row_imaginary.col(ring).data() + zero + block * kWidth;
+        const Scalar* real = rows_real.col(ring).data() + zero + block * kWidth;
+        const Scalar* imaginary = rows_imaginary.col(ring).data() + zero + block * kWidth;
         Scalar* pulls = scratch.pulls.col(4 * (block * grid_.rings() + ring)).data();
         const Lanes<Scalar> real_below = load_register(real - 1) * rate;
         const Lanes<Scalar> real_above = load_register(real + 1) * rate;

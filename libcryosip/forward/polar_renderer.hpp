@@ -60,9 +60,14 @@ class PolarRenderer {
 
   // Blocks of the grid that the image has; gradients may need one more.
   [[nodiscard]] Eigen::Index image_blocks() const;
+  void sort_atoms(Scratch& scratch) const;
+  void raise_phases(Scratch& scratch) const;
   void spread_atoms(Scratch& scratch) const;
   void gather_atoms(Eigen::Index factor, Scratch& scratch) const;
-  void filter_pixels(bool transposed, Scratch& scratch) const;
+  void filter_pixels(bool transposed,
+                     Eigen::Index zero,
+                     Array& rows_real,
+                     Array& rows_imaginary) const;
 
   std::shared_ptr<const PolarBasis> basis_;
   std::vector<int> orders_;  // (rings): angular frequencies of the layout

@@ -30,12 +30,12 @@ struct RenderGradient {
 
 /// Gradient by positions and pose from that by the atoms' places in the image.
 /// @param order       our atom i is the molecule's order[i]
-/// @param view        (3, atoms), our order: positions rotated, not shifted
+/// @param view        (atoms, 3), our order: positions rotated, not shifted
 /// @param by_x, by_y  (atoms), our order, per angstrom
 /// @param gradient    overwritten
 void pull_back_view(const Pose& pose,
                     std::span<const Eigen::Index> order,
-                    const Eigen::Matrix3Xd& view,
+                    const Eigen::MatrixX3d& view,
                     const Eigen::VectorXd& by_x,
                     const Eigen::VectorXd& by_y,
                     RenderGradient& gradient);
