@@ -3,18 +3,20 @@
 
 #include "benchmarks/molecule.hpp"
 #include "benchmarks/rates.hpp"
-#include "libcryosip/forward/polar_renderer.hpp"
+#include "libcryosip/forward/bessel_grid.hpp"
 
 namespace cryosip::benchmarks {
 namespace {
 
 constexpr std::size_t kImages = 64;  // an iteration
+constexpr std::size_t kImagesAWorkspace = 8;
 
 double atoms() {
   return static_cast<double>(molecule().atoms().positions_angstrom.cols());
 }
 
-// Draws kImages views, and pulls back from each where asked.
+// Draws kImages views, and pulls back from each where asked.  As in a flow, a few follow each other
+// in a workspace.
 template <typename Model>
 void draw_views(benchmark::State& state, const Model& model, bool pull_back, double flops) {
   const ThreadLimit limit(threads_of(state));
@@ -22,18 +24,22 @@ void draw_views(benchmark::State& state, const Model& model, bool pull_back, dou
   std::vector<std::unique_ptr<typename Model::Workspace>> workspaces;
   for (std::size_t i = 0; i < kImages; ++i) {
     views.push_back(random_view(2, i));
+  }
+  for (std::size_t i = 0; i < kImages / kImagesAWorkspace; ++i) {
     workspaces.push_back(model.workspace());
   }
   Eigen::MatrixXf images(model.size(), kImages);
   const Eigen::VectorXf adjoint = Eigen::VectorXf::Random(model.size());
   for ([[maybe_unused]] const auto _ : state) {
-    parallel_for(kImages, [&](std::size_t i) {
-      model.draw(views[i].coordinates,
-                 views[i].pose,
-                 *workspaces[i],
-                 images.col(static_cast<Eigen::Index>(i)));
-      if (pull_back) {
-        benchmark::DoNotOptimize(model.pull_back(*workspaces[i], adjoint));
+    parallel_for(workspaces.size(), [&](std::size_t w) {
+      for (std::size_t i = w * kImagesAWorkspace; i < (w + 1) * kImagesAWorkspace; ++i) {
+        model.draw(views[i].coordinates,
+                   views[i].pose,
+                   *workspaces[w],
+                   images.col(static_cast<Eigen::Index>(i)));
+        if (pull_back) {
+          benchmark::DoNotOptimize(model.pull_back(*workspaces[w], adjoint));
+        }
       }
     });
     benchmark::ClobberMemory();
@@ -56,12 +62,15 @@ void disc_draw_and_pull_back(benchmark::State& state) {
 BENCHMARK(disc_draw)->Apply(on_one_thread_and_all);
 BENCHMARK(disc_draw_and_pull_back)->Apply(on_one_thread_and_all);
 
-// As PolarRenderer counts: 6 an atom, ray of the half circle and ring, 10 on the way back.
+// As PolarRenderer counts: 4 an atom, tap and angular frequency, 8 on the way back.
 void draw_in_polar_basis(benchmark::State& state, bool pull_back) {
   const auto model = polar_model();
   const PolarLayout& layout = model->basis().layout();
-  const double rays = layout.angular_frequencies() + 7;
-  draw_views(state, *model, pull_back, (pull_back ? 16 : 6) * rays * layout.rings() * atoms());
+  const double taps = BesselGrid<float>::kTaps;
+  draw_views(state,
+             *model,
+             pull_back,
+             (pull_back ? 12 : 4) * taps * layout.angular_frequencies() * atoms());
 }
 void polar_draw(benchmark::State& state) {
   draw_in_polar_basis(state, false);

@@ -3,12 +3,14 @@
 #include <cmath>
 #include <complex>
 #include <functional>
+#include <limits>
 #include <memory>
 
 #include <Eigen/Geometry>
 #include <gtest/gtest.h>
 
 #include "formats/error.hpp"
+#include "libcryosip/core/bessel.hpp"
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/core/units.hpp"
 #include "libcryosip/forward/atomic_model.hpp"
@@ -45,6 +47,149 @@ Eigen::VectorXd drawn(const PolarRenderer<Scalar>& renderer,
   Eigen::Matrix<Scalar, Eigen::Dynamic, 1> image(renderer.basis().size());
   renderer.render(positions, pose, *renderer.workspace(), image);
   return image.template cast<double>();
+}
+
+// The definition, in double precision and without any grid.
+Eigen::VectorXd direct_sum(const PolarBasis& basis,
+                           const Scattering& scattering,
+                           const Eigen::Matrix3Xd& positions,
+                           const Pose& pose) {
+  const PolarLayout& layout = basis.layout();
+  const ImageGrid& grid = basis.grid();
+  const double edge = grid.edge_angstrom();
+  Eigen::VectorXd image = Eigen::VectorXd::Zero(layout.size());
+  std::vector<double> bessel(static_cast<std::size_t>(layout.angular_frequencies()));
+  for (Eigen::Index i = 0; i < positions.cols(); ++i) {
+    const Eigen::Vector3d view = pose.rotation * positions.col(i);
+    const Eigen::Vector2d at = view.head<2>() + pose.shift_angstrom;
+    const auto type =
+        static_cast<std::size_t>(scattering.type_of_atom[static_cast<std::size_t>(i)]);
+    for (int ring = 1; ring <= layout.rings(); ++ring) {
+      const double r = ring / edge;
+      const double amplitude = form_factor(scattering.types[type], r) *
+                               std::exp(-scattering.b_factors_angstrom2(i) * r * r / 4) *
+                               std::sqrt(basis.ring_weights()(ring - 1)) /
+                               (grid.box * grid.pixel_size_angstrom * grid.pixel_size_angstrom);
+      bessel_j(2 * kPi * r * at.norm(), bessel);
+      for (int m = 0; m < layout.angular_frequencies() && layout.first_ring(m) <= ring; ++m) {
+        const std::complex<double> value =
+            std::polar(amplitude * std::sqrt(m == 0 ? 1 : 2) * bessel[static_cast<std::size_t>(m)],
+                       -m * (std::atan2(at.y(), at.x()) + kPi / 2));
+        const Eigen::Index to = layout.offset(m) + ring - layout.first_ring(m);
+        image(to) += value.real();
+        image(to + layout.count(m)) += m == 0 ? 0 : value.imag();
+      }
+    }
+  }
+  return image;
+}
+
+double relative_error(const Eigen::VectorXd& found, const Eigen::VectorXd& expected) {
+  return (found - expected).norm() / expected.norm();
+}
+
+TEST(PolarRenderer, DrawsTheDefinitionInBothPrecisionsAndBoxesOfAnySize) {
+  for (const bool all_atom : {false, true}) {
+    const NormalModeModel model(testing::small_molecule(all_atom, 150));
+    const Scattering scattering = scattering_of(model.atoms(), {});
+    for (const ImageGrid grid : {ImageGrid{16, 4}, kGrid, ImageGrid{96, 1.5}}) {
+      const auto basis =
+          std::make_shared<const PolarBasis>(grid, 4.5 * grid.pixel_size_angstrom, kRadius);
+      // Fills the box, corners and all, and more.
+      const Eigen::Matrix3Xd positions =
+          model.atoms().positions_angstrom * (0.03 * grid.edge_angstrom());
+      const Eigen::VectorXd expected = direct_sum(*basis, scattering, positions, oblique_pose());
+      EXPECT_LT(
+          relative_error(drawn(PolarRenderer<double>(basis, scattering, PixelModel::Bandlimited),
+                               positions,
+                               oblique_pose()),
+                         expected),
+          1e-12);
+      EXPECT_LT(
+          relative_error(drawn(PolarRenderer<float>(basis, scattering, PixelModel::Bandlimited),
+                               positions,
+                               oblique_pose()),
+                         expected),
+          2e-6);
+    }
+  }
+}
+
+TEST(PolarRenderer, AtomsFarOutsideTheBoxLeaveNothingAndFeelNothing) {
+  const NormalModeModel model(testing::small_molecule(false, 20));
+  const Scattering scattering = scattering_of(model.atoms(), {});
+  const auto basis = make_basis();
+  const PolarRenderer<double> renderer(basis, scattering, PixelModel::Bandlimited);
+  Eigen::Matrix3Xd positions = model.atoms().positions_angstrom;
+  const double reach = PolarRenderer<double>::kReach * kGrid.edge_angstrom();
+  const Pose pose;
+  positions.col(7) = Eigen::Vector3d(0.8, 0.6, 0) * (0.999 * reach);
+  EXPECT_LT(relative_error(drawn(renderer, positions, pose),
+                           direct_sum(*basis, scattering, positions, pose)),
+            1e-12);
+
+  for (const double distance : {1.001 * reach, 1e100}) {
+    positions.col(7) = Eigen::Vector3d(0.8, 0.6, 0) * distance;
+    const auto workspace = renderer.workspace();
+    Eigen::VectorXd image(basis->size());
+    renderer.render(positions, pose, *workspace, image);
+    Scattering without = scattering;
+    without.types.push_back({{0.0, 1.0}});
+    without.type_of_atom[7] = 1;
+    EXPECT_LT(
+        relative_error(image, direct_sum(*basis, without, model.atoms().positions_angstrom, pose)),
+        1e-12);
+    RenderGradient gradient;
+    renderer.pull_back(random_vector(basis->size(), 8), *workspace, gradient);
+    EXPECT_EQ(gradient.positions.col(7).norm(), 0);
+    EXPECT_GT(gradient.positions.col(8).norm(), 0);
+  }
+  positions.colwise() += Eigen::Vector3d(2 * reach, 0, 0);
+  EXPECT_EQ(drawn(renderer, positions, pose).norm(), 0);
+}
+
+TEST(PolarRenderer, AnAtomWithoutAPlaceSpoilsTheImage) {
+  const NormalModeModel model(testing::small_molecule(false, 20));
+  const PolarRenderer<float> renderer(
+      make_basis(), scattering_of(model.atoms(), {}), PixelModel::Bandlimited);
+  Eigen::Matrix3Xd positions = model.atoms().positions_angstrom;
+  positions(1, 3) = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(drawn(renderer, positions, oblique_pose()).sum()));
+  // And not the next one with the same workspace.
+  const auto workspace = renderer.workspace();
+  Eigen::VectorXf image(renderer.basis().size());
+  renderer.render(positions, oblique_pose(), *workspace, image);
+  renderer.render(model.atoms().positions_angstrom, oblique_pose(), *workspace, image);
+  EXPECT_EQ(image.cast<double>(),
+            drawn(renderer, model.atoms().positions_angstrom, oblique_pose()));
+}
+
+TEST(PolarRenderer, GradientsAtTheBoxsCentreAreThoseBesideIt) {
+  const NormalModeModel model(testing::small_molecule(false, 3));
+  const auto basis = make_basis();
+  const PolarRenderer<double> renderer(
+      basis, scattering_of(model.atoms(), {}), PixelModel::Bandlimited);
+  const Eigen::VectorXd adjoint = random_vector(basis->size(), 9);
+  Eigen::Matrix3Xd positions = Eigen::Matrix3Xd::Zero(3, 3);
+  positions.col(1) << 1e-9, -3e-10, 0;
+  positions.col(2) << 1e-3, 1e-3, 0;
+  const auto workspace = renderer.workspace();
+  RenderGradient gradient;
+  renderer.place(positions, {}, *workspace);
+  renderer.pull_back(adjoint, *workspace, gradient);
+  for (Eigen::Index axis = 0; axis < 2; ++axis) {
+    constexpr double kStep = 1e-3;
+    const auto at = [&](double step) {
+      Eigen::Matrix3Xd moved = positions;
+      moved(axis, 0) += step;
+      return adjoint.dot(drawn(renderer, moved, {}));
+    };
+    const double expected = (at(kStep) - at(-kStep)) / (2 * kStep);
+    const double size = gradient.positions.norm();
+    EXPECT_NEAR(gradient.positions(axis, 0), expected, 1e-5 * size);
+    EXPECT_NEAR(gradient.positions(axis, 1), gradient.positions(axis, 0), 1e-8 * size);
+    EXPECT_NEAR(gradient.positions(axis, 2), gradient.positions(axis, 0), 1e-2 * size);
+  }
 }
 
 TEST(PolarRenderer, CoefficientsAreBesselFunctionsSummedOverAtomsAndGaussians) {
