@@ -18,16 +18,17 @@ enum class StreamPurpose : std::uint32_t {
   Optics = 3,        ///< image i's CTF
   PixelNoise = 4,    ///< image i's noise
   InitialEnsemble = 5,
-  FlowPose = 6,        ///< (step, conformation)
-  FlowOptics = 7,      ///< (step, conformation)
-  FlowBatch = 8,       ///< (step): which images
-  TruthLayout = 9,     ///< (component, coordinate) of a mixture laid out as points
-  FlowNoise = 10,      ///< (step, nuisance): noise of simulated images
-  FlowInjection = 11,  ///< (step, conformation): where a velocity is asked for
-  FlowShift = 12,      ///< (step, drawing): its shift
-  FlowInflation = 13,  ///< (step, image): noise added to an observed image
-  PoseError = 14,      ///< image i's error of the pose that is written
-  MapStart = 20,       ///< (conformation, restart): which conformations a restart begins with
+  FlowPose = 6,         ///< (step, conformation)
+  FlowOptics = 7,       ///< (step, conformation)
+  FlowBatch = 8,        ///< (step): which images
+  TruthLayout = 9,      ///< (component, coordinate) of a mixture laid out as points
+  FlowNoise = 10,       ///< (step, nuisance): noise of simulated images
+  FlowInjection = 11,   ///< (step, conformation): where a velocity is asked for
+  FlowShift = 12,       ///< (step, drawing): its shift
+  FlowInflation = 13,   ///< (step, image): noise added to an observed image
+  FlowResampling = 14,  ///< (step): which conformations are copied, and where the copies go
+  PoseError = 14,       ///< image i's error of the pose that is written
+  MapStart = 20,        ///< (conformation, restart): which conformations a restart begins with
 
   ComparisonConformation = 30,  ///< (image, set) drawn to be compared with observed images
   ComparisonPose = 31,          ///< (image, set)

@@ -21,12 +21,16 @@ std::string prior_label(const char* what, Eigen::Index coordinate) {
   return std::string("sipPrior") + what + std::to_string(coordinate + 1);
 }
 
-// Of the likelihood with unknown poses: views are matched by luck, which weights make up for.
-// Measured on the example in docs/command-line.md: W1 0.035 0.089 0.139 0.078, without 0.042 0.099
-// 0.175 0.107.
-constexpr double kWeightRate = 0.02;
-// What keeps conformations from following the noise of a few images each: docs/decisions/0014.
-constexpr double kPriorImages = 125;
+// Of the likelihood: docs/decisions/0006.
+constexpr double kWeightRate = 0.1;
+// What keeps conformations from following the noise of a few images each, and how many images
+// there must be for each that it counts for: docs/decisions/0014.
+struct DefaultPrior {
+  double images;
+  double least_images_for_each;
+};
+constexpr DefaultPrior kPriorAtGivenPoses{60, 64};
+constexpr DefaultPrior kPriorAtUnknownPoses{250, 16};
 
 // Which of the three objectives of images, and with which poses.
 struct Choice {
@@ -104,6 +108,7 @@ class ImageFlow {
     std::unique_ptr<const PolarCoefficients> polar;
     std::unique_ptr<FlowObjective> objective;
     std::vector<std::pair<std::string, double>> chosen;  // beside the scale
+    double inflation = 1;  // of the noise: by so much less does an image tell
     switch (choice_.of) {
       case Choice::Class::OneByOne: {
         const double temperature = initial_temperature(ensemble, goes_on, scale, progress);
@@ -136,6 +141,7 @@ class ImageFlow {
         const EffectiveNoise noise =
             effective_noise(*polar, scale, steered_engine, ensemble, goes_on, progress);
         chosen.emplace_back(kInflationLabel, noise.inflation);
+        inflation = noise.inflation;
         chosen.emplace_back(kTemperatureLabel, noise.temperature);
         if (!plain && scale.refine_contrast && !goes_on) {
           scale.contrast = SteeredObjective(*polar, scale, steered_engine, steered_, noise)
@@ -149,18 +155,17 @@ class ImageFlow {
       }
     }
     if (prior_images_ > 0) {
-      objective =
-          std::make_unique<ObjectiveWithPrior>(std::move(objective),
-                                               prior(ensemble, goes_on, chosen),
-                                               prior_images_,
-                                               prior_images_ / static_cast<double>(images_.size()));
+      objective = std::make_unique<ObjectiveWithPrior>(
+          std::move(objective),
+          prior(ensemble, goes_on, chosen),
+          prior_images_,
+          prior_images_ / (static_cast<double>(images_.size()) * inflation));
     }
     progress.note("objective: " + objective->description());
     warn_of_trap(progress);
     FlowOptions flow = options_.flow;
     flow.seed = options_.seed;
-    if (choice_.of == Choice::Class::Steered && choice_.objective == ObjectiveKind::Likelihood &&
-        !flow.integrator.weight_rate) {
+    if (is_exact_likelihood() && !flow.integrator.weight_rate) {
       flow.integrator.weight_rate = kWeightRate;
     }
     begin_schedule(ensemble, *objective, flow);
@@ -188,8 +193,7 @@ class ImageFlow {
     }
     steered_.initial_temperature = likelihood_.initial_temperature;
     steered_.annealing_share = is_likelihood ? likelihood_.cooling_share : samples_.annealing_share;
-    prior_images_ = options_.prior_images.value_or(
-        choice_.of == Choice::Class::Steered && is_likelihood ? kPriorImages : 0);
+    prior_images_ = options_.prior_images.value_or(default_prior_images());
     if (!(prior_images_ >= 0)) {
       throw Error(ErrorKind::Usage, "flow: a prior cannot count for fewer than 0 images");
     }
@@ -214,6 +218,19 @@ class ImageFlow {
     }
   }
 
+  // Not that of poses drawn at random, whose first variation is biased.
+  [[nodiscard]] bool is_exact_likelihood() const {
+    return choice_.objective == ObjectiveKind::Likelihood && choice_.of != Choice::Class::Sample;
+  }
+  [[nodiscard]] double default_prior_images() const {
+    if (!is_exact_likelihood()) {
+      return 0;
+    }
+    const DefaultPrior& prior =
+        choice_.poses == PoseLaw::Given ? kPriorAtGivenPoses : kPriorAtUnknownPoses;
+    return std::min(prior.images,
+                    static_cast<double>(images_.size()) / prior.least_images_for_each);
+  }
   [[nodiscard]] std::string description() const {
     return description_of_images() + (prior_images_ > 0 ? prior_description(prior_images_) : "");
   }

@@ -12,6 +12,9 @@ namespace {
 
 constexpr double kDefaultMomentum = 0.9;
 constexpr double kDefaultFinalStepShare = 0.02;
+// In running RMS velocities: the luck of a few images may not throw a conformation out that none
+// of the others knows of.
+constexpr double kLargestVelocity = 3;
 // All conformations at this share of an equal weight hold a thousandth of the mass together.
 constexpr double kLeastShareOfEqualWeight = 1e-3;
 
@@ -83,21 +86,27 @@ double step_size_at(const IntegratorOptions& options, double fraction) {
   return options.step_size * step_share_at(options, fraction);
 }
 
-Eigen::VectorXd limited_weights(Eigen::VectorXd weights, double min_effective_share) {
-  const double equal = 1 / static_cast<double>(weights.size());
+Eigen::VectorXd limited_weights(Eigen::VectorXd weights) {
   weights /= weights.sum();
-  weights = weights.cwiseMax(kLeastShareOfEqualWeight * equal);
+  weights = weights.cwiseMax(kLeastShareOfEqualWeight / static_cast<double>(weights.size()));
   weights /= weights.sum();
-  // sum w^2 = 1/N + sum (w - 1/N)^2, and a factor on w - 1/N leaves the sum of the weights alone.
-  const double excess = (weights.array() - equal).square().sum();
-  if (excess > 0 && min_effective_share > 0) {
-    const double allowed = equal / min_effective_share - equal;
-    if (excess > allowed) {
-      weights = equal + std::sqrt(allowed / excess) * (weights.array() - equal);
-      weights /= weights.sum();
+  return weights;
+}
+
+std::vector<Eigen::Index> systematic_sample(const Eigen::VectorXd& weights, double offset) {
+  const Eigen::Index count = weights.size();
+  std::vector<Eigen::Index> sample;
+  sample.reserve(static_cast<std::size_t>(count));
+  double below = 0;  // count times the weights before i
+  for (Eigen::Index i = 0; i < count; ++i) {
+    below += static_cast<double>(count) * weights(i);
+    while (static_cast<double>(sample.size()) + offset < below) {
+      sample.push_back(i);
     }
   }
-  return weights;
+  // Rounding may leave the last place empty, or give one too many.
+  sample.resize(static_cast<std::size_t>(count), count - 1);
+  return sample;
 }
 
 Integrator::Integrator(const IntegratorOptions& options,
@@ -154,7 +163,11 @@ Integrator::Report Integrator::step(Ensemble& ensemble,
   move(ensemble, evaluation.velocity, report.step_size);
   if (exchanges) {
     const double rate = weight_rate_of(options_) * step_share_at(options_, moment.fraction);
-    report.weight_change = exchange_mass(ensemble, evaluation.first_variation, rate);
+    report.weight_change = exchange_mass(ensemble, evaluation, rate);
+    const double effective = 1 / ensemble.weights.squaredNorm();
+    if (effective < options_.min_effective_share * static_cast<double>(ensemble.size())) {
+      resample(ensemble, moment.step);
+    }
   }
   store(ensemble);
   return report;
@@ -166,29 +179,40 @@ void Integrator::move(Ensemble& ensemble, const Eigen::MatrixXd& velocity, doubl
     return;
   }
   const double kept = momentum_of(options_);
-  direction_ = kept * direction_ + (1 - kept) * velocity;
   if (options_.kind == IntegratorKind::Momentum) {
+    direction_ = kept * direction_ + (1 - kept) * velocity;
     ensemble.coordinates += step_size * direction_;
     return;
   }
   const double memory = options_.velocity_memory;
+  const auto rms = [&](Eigen::Index k) {
+    return averages_ > 0 ? std::sqrt(mean_square_(k) / filled(memory, averages_)) : 0;
+  };
+  Eigen::MatrixXd limited = velocity;
+  for (Eigen::Index k = 0; k < ensemble.dimension(); ++k) {
+    const double largest = kLargestVelocity * rms(k);
+    if (largest > 0) {
+      limited.row(k) = velocity.row(k).cwiseMax(-largest).cwiseMin(largest);
+    }
+  }
+  direction_ = kept * direction_ + (1 - kept) * limited;
   mean_square_ =
-      memory * mean_square_ + (1 - memory) * (velocity.cwiseAbs2() * ensemble.weights).eval();
+      memory * mean_square_ + (1 - memory) * (limited.cwiseAbs2() * ensemble.weights).eval();
   ++averages_;
   for (Eigen::Index k = 0; k < ensemble.dimension(); ++k) {
-    const double scale = std::sqrt(mean_square_(k) / filled(memory, averages_));
-    if (scale > 0) {
+    if (const double scale = rms(k); scale > 0) {
       ensemble.coordinates.row(k) += step_size / scale * direction_.row(k);
     }
   }
 }
 
 double Integrator::exchange_mass(Ensemble& ensemble,
-                                 const Eigen::VectorXd& variation,
+                                 const FlowEvaluation& evaluation,
                                  double rate) {
+  const Eigen::VectorXd& variation = evaluation.first_variation;
   const Eigen::ArrayXd above = variation.array() - variation.dot(ensemble.weights);
-  double scale = 1;
-  if (options_.kind == IntegratorKind::Normalised) {
+  double scale = evaluation.variation_unit.value_or(1);
+  if (options_.kind == IntegratorKind::Normalised && !evaluation.variation_unit) {
     const double memory = options_.velocity_memory;
     variation_mean_square_ = memory * variation_mean_square_ +
                              (1 - memory) * (above.square() * ensemble.weights.array()).sum();
@@ -199,13 +223,34 @@ double Integrator::exchange_mass(Ensemble& ensemble,
     return 0;  // the same everywhere
   }
   const Eigen::VectorXd before = ensemble.weights;
-  // From the largest one that counts down: neither overflow nor a sum of 0.
-  const auto counts = before.array() > 0;
-  const double lowest = counts.select(above, above.maxCoeff()).minCoeff();
-  const Eigen::ArrayXd factors = (-rate / scale * (above - lowest)).exp();
-  ensemble.weights = limited_weights(counts.select(before.array() * factors, 0).matrix(),
-                                     options_.min_effective_share);
+  // One that counts is not above the mean, so that the sum is not 0.
+  const Eigen::ArrayXd losses = rate / scale * above;
+  const Eigen::ArrayXd factors = (losses < 0).select(1 - losses, (-losses).exp());
+  ensemble.weights = limited_weights((before.array() * factors).matrix());
   return 0.5 * (ensemble.weights - before).cwiseAbs().sum();
+}
+
+void Integrator::resample(Ensemble& ensemble, std::int64_t step) {
+  // Copies must part: with given poses equal conformations have equal velocities.
+  constexpr double kSpread = 0.1;  // of the ensemble's
+  const Eigen::Index count = ensemble.size();
+  const Eigen::VectorXd mean = ensemble.coordinates * ensemble.weights;
+  const Eigen::VectorXd spread =
+      kSpread *
+      ((ensemble.coordinates.colwise() - mean).cwiseAbs2() * ensemble.weights).cwiseSqrt();
+  RandomStream stream(seed_, StreamPurpose::FlowResampling, static_cast<std::uint64_t>(step));
+  const std::vector<Eigen::Index> sample = systematic_sample(ensemble.weights, stream.uniform());
+  ensemble.coordinates = ensemble.coordinates(Eigen::all, sample).eval();
+  if (direction_.size() > 0) {
+    direction_ = direction_(Eigen::all, sample).eval();
+  }
+  for (Eigen::Index i = 1; i < count; ++i) {
+    const auto place = static_cast<std::size_t>(i);
+    for (Eigen::Index k = 0; sample[place] == sample[place - 1] && k < spread.size(); ++k) {
+      ensemble.coordinates(k, i) += spread(k) * stream.normal();
+    }
+  }
+  ensemble.weights.setConstant(1 / static_cast<double>(count));
 }
 
 void Integrator::store(Ensemble& ensemble) const {
@@ -222,7 +267,7 @@ void Integrator::store(Ensemble& ensemble) const {
     flow.carry(mean_square_label(k), mean_square_(k));
   }
   flow.carry(kAveragesLabel, averages_);
-  if (weight_rate_of(options_) > 0) {
+  if (variation_averages_ > 0) {
     flow.carry(kVariationMeanSquareLabel, variation_mean_square_);
     flow.carry(kVariationAveragesLabel, variation_averages_);
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include <Eigen/Core>
 
@@ -14,9 +15,11 @@ namespace cryosip {
 
 /// How conformations follow their velocities v at a step of size tau.
 enum class IntegratorKind {
-  Euler,       ///< theta += tau v: Algorithm 1 of the paper
-  Momentum,    ///< heavy ball: theta += tau d, d a running mean of v
-  Normalised,  ///< the same, each coordinate of d over the running RMS of its velocities
+  Euler,     ///< theta += tau v: Algorithm 1 of the paper
+  Momentum,  ///< heavy ball: theta += tau d, d a running mean of v
+  /// The same, each coordinate of d over the running RMS of its velocities, of which no velocity
+  /// counts for more than three.
+  Normalised,
 };
 
 /// A number that is not given is the integrator's own, see momentum_of() and final_step_share_of().
@@ -37,14 +40,18 @@ struct IntegratorOptions {
   /// units of coordinates, >= 0; 0: none.
   double injection = 0;
   /// lambda of the Wasserstein-Fisher-Rao step: w_i is multiplied by
-  /// exp(-lambda_t (phi_i - <phi>)), phi the first variation of the objective and <phi> its mean
-  /// over the ensemble, and the weights are scaled to sum 1.  lambda_t decays as the step size
-  /// does.  Normalised divides phi - <phi> by its running RMS, so that lambda is the RMS change of
-  /// a log weight in one early step; else lambda is an exchange rate times tau.  >= 0; 0: weights
-  /// stay as they are.  Not given: 0, but see flow_on_images().
+  ///   1 - lambda_t a_i  where a_i < 0,  exp(-lambda_t a_i)  elsewhere,  a_i = phi_i - <phi>,
+  /// phi the first variation of the objective and <phi> its mean over the ensemble, and the weights
+  /// are scaled to sum 1.  (To first order both are the exponential; but a few images' luck must
+  /// not multiply a weight by e to the power of it.)  lambda_t decays as the step size does.  a is
+  /// in units of FlowEvaluation::variation_unit, so that the likelihoods' lambda is the share of
+  /// the way to expectation maximisation's weights; without one Normalised divides a by its running
+  /// RMS, so that lambda is the RMS change of a log weight in one early step, and for the others
+  /// lambda is an exchange rate times tau.  >= 0; 0: weights stay as they are.  Not given: 0, but
+  /// see flow_on_images().
   std::optional<double> weight_rate = std::nullopt;
-  /// With weights that change: the effective sample size 1 / sum w^2 stays at this share of the
-  /// conformations or more, in [0, 1].  See limited_weights().
+  /// With weights that change: where the effective sample size 1 / sum w^2 falls below this share
+  /// of the conformations, in [0, 1], they are resampled.  See resample().
   double min_effective_share = 0.5;
 };
 
@@ -62,12 +69,16 @@ void check(const IntegratorOptions& options);
 /// tau at a share of the schedule, in [0, 1).
 double step_size_at(const IntegratorOptions& options, double fraction);
 
-/// Weights that sum to 1 and cannot collapse: every conformation keeps at least some 0.001 / N, so
-/// that it can come back, and where the effective sample size 1 / sum w^2 is below
-/// min_effective_share * N, the differences from equal weights are scaled down together, which is
-/// the nearest point (in the sum of squares) that has it.
+/// Weights that sum to 1, none below some 0.001 / N, so that every conformation can come back.
 /// @param weights  (conformations), >= 0, with a positive finite sum
-Eigen::VectorXd limited_weights(Eigen::VectorXd weights, double min_effective_share);
+Eigen::VectorXd limited_weights(Eigen::VectorXd weights);
+
+/// Which conformation each of N equal weights stands for: i as often as N w_i rounded up or down
+/// (systematic resampling, J. Carpenter, P. Clifford, P. Fearnhead, IEE Proc. Radar, Sonar and
+/// Navigation 146 (1999) 2), in ascending order.
+/// @param weights  (conformations), sum 1
+/// @param offset   in [0, 1), at random
+std::vector<Eigen::Index> systematic_sample(const Eigen::VectorXd& weights, double offset);
 
 /// Takes steps.  What it must remember between them (directions, running mean squares) it takes
 /// from Ensemble::flow and gives back to it at every step.
@@ -93,7 +104,8 @@ class Integrator {
 
  private:
   void move(Ensemble& ensemble, const Eigen::MatrixXd& velocity, double step_size);
-  double exchange_mass(Ensemble& ensemble, const Eigen::VectorXd& variation, double rate);
+  double exchange_mass(Ensemble& ensemble, const FlowEvaluation& evaluation, double rate);
+  void resample(Ensemble& ensemble, std::int64_t step);
   void store(Ensemble& ensemble) const;
 
   IntegratorOptions options_;

@@ -175,6 +175,7 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
   }
   const auto images = static_cast<double>(batch.size());
   result.first_variation /= images;
+  result.variation_unit = 1;
   for (Eigen::Index i = 0; i < count; ++i) {
     const double weight = ensemble.weights(i);
     result.velocity.col(i) *= weight > 0 ? 1 / (images * temperature * weight) : 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,10 @@ struct FlowEvaluation {
   /// (conformations): that first variation, delta Phi / delta rho, at each conformation's point, up
   /// to a constant common to all; empty where an objective does not know it.
   Eigen::VectorXd first_variation;
+  /// The difference of first variations that mass exchange counts as 1, where the objective has one
+  /// of its own.  Likelihoods: 1, with which a whole step of mass exchange would be one of
+  /// expectation maximisation, w_i times minus the first variation.
+  std::optional<double> variation_unit = std::nullopt;
   double objective = 0;  ///< estimated on the step's own images; to be minimised
   /// For the log: STAR labels and values, the same labels at every step.
   std::vector<std::pair<std::string, double>> diagnostics;

@@ -297,6 +297,7 @@ FlowEvaluation SampleObjective::evaluate(const Ensemble& ensemble,
     result.diagnostics.emplace_back("sipBandwidth", relative_bandwidth(moment));
   }
   if (is_likelihood) {
+    result.variation_unit = 1;
     result.diagnostics.emplace_back("sipTemperature", temperature(moment));
   }
   return result;

@@ -271,6 +271,7 @@ FlowEvaluation SteeredObjective::descend_likelihood(const Ensemble& ensemble,
       pairs.per_variance.cast<float>().asDiagonal() * pulls * per_weight.cast<float>().asDiagonal();
   FlowEvaluation result =
       pull_back(ensemble, templates, shares.sums.cwiseProduct(per_weight), gradient);
+  result.variation_unit = 1;
   result.objective = -temperature * pairs.log_evidence.mean();
   result.diagnostics = {{"sipTemperature", temperature}, {kContrastLabel, scale_.contrast}};
   if (scale_.refine_contrast) {

@@ -26,7 +26,7 @@ $data/confB.mrc 1 -0.5
 
 MODEL
 cryosip-init-particles --quiet --model path.star --count 60 |
-  cryosip-flow-step --quiet --images particles.star --steps 60 --weight-rate 0.05 -o ensemble.star
+  cryosip-flow-step --quiet --images particles.star --steps 60 -o ensemble.star
 
 # Which side of the middle an image's posterior lies on, in a column that RELION selects by.
 cryosip-assign --quiet ensemble.star --images particles.star \

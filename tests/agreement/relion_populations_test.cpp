@@ -47,7 +47,6 @@ class RelionPopulations : public ::testing::Test {
     Ensemble ensemble = initial_ensemble(1, start);
     ImageFlowOptions options;
     options.flow.steps = 60;
-    options.flow.integrator.weight_rate = 0.05;
     SilentProgress progress;
     flow_on_images(ensemble, model, images, options, progress, {});
     return ensemble;

@@ -4,7 +4,9 @@
 #include <functional>
 #include <limits>
 #include <sstream>
+#include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "formats/error.hpp"
@@ -293,7 +295,9 @@ TEST(MassExchange, IsTheFormula) {
     Ensemble ensemble = start;
     const std::vector<FlowRecord> records =
         run(ensemble, objective, {.steps = 1, .integrator = integrator});
-    Eigen::Vector3d expected(0.2, 0.3 * std::exp(-rate), 0.5 * std::exp(-3 * rate));
+    // Of -1.8, -0.8 and 1.2.
+    Eigen::Vector3d expected(
+        0.2 * (1 + 1.8 * rate), 0.3 * (1 + 0.8 * rate), 0.5 * std::exp(-1.2 * rate));
     expected /= expected.sum();
     EXPECT_LT((ensemble.weights - expected).cwiseAbs().maxCoeff(), 1e-15);
     EXPECT_EQ(records[0].diagnostics.at(0).first, "sipWeightChange");
@@ -319,13 +323,15 @@ TEST(MassExchange, DecaysAsTheStepSizeDoes) {
       {.steps = 100,
        .integrator = {.kind = IntegratorKind::Euler, .final_step_share = 0, .weight_rate = 0.02}});
 
-  double rates = 0;
+  Eigen::ArrayXd expected = in_two_wells().weights.array();
   for (const FlowRecord& record : records) {
-    rates += 0.02 * record.step_size / records[0].step_size;
+    const double rate = 0.02 * record.step_size / records[0].step_size;
+    const Eigen::ArrayXd above =
+        evaluation.first_variation.array() - (expected * evaluation.first_variation.array()).sum();
+    expected *= (above < 0).select(1 - rate * above, (-rate * above).exp());
+    expected /= expected.sum();
   }
-  Eigen::VectorXd expected = (-rates * evaluation.first_variation).array().exp();
-  expected /= expected.sum();
-  EXPECT_LT((ensemble.weights - expected).cwiseAbs().maxCoeff(), 1e-14);
+  EXPECT_LT((ensemble.weights.array() - expected).abs().maxCoeff(), 1e-14);
 }
 
 TEST(MassExchange, KeepsWeightsPositiveWithUnitSumWhateverTheFirstVariation) {
@@ -357,38 +363,75 @@ TEST(MassExchange, KeepsWeightsPositiveWithUnitSumWhateverTheFirstVariation) {
   }
 }
 
-TEST(MassExchange, StopsAtTheLeastEffectiveSampleSizeAndCanStillChangeThere) {
-  // Only the first of four is wanted; then only the second.
+TEST(MassExchange, CopiesTheHeavyAndDropsTheLightBelowTheLeastEffectiveSampleSize) {
   FlowEvaluation evaluation;
-  evaluation.velocity = Eigen::MatrixXd::Zero(1, 4);
-  evaluation.first_variation = Eigen::Vector4d(-1, 0, 0, 0);
+  evaluation.velocity = Eigen::MatrixXd::Zero(1, 40);
+  evaluation.first_variation = Eigen::VectorXd::Zero(40);
+  evaluation.first_variation.head(4).setConstant(-10);
+  Given objective(evaluation);
   Ensemble ensemble = in_two_wells();
-  ensemble.coordinates.conservativeResize(1, 4);
-  ensemble.weights = Eigen::Vector4d::Constant(0.25);
-  const FlowOptions options{.steps = 200,
-                            .integrator = {.kind = IntegratorKind::Euler, .weight_rate = 0.1}};
-  Given first(evaluation);
-  run(ensemble, first, options);
-  EXPECT_NEAR(1 / ensemble.weights.squaredNorm(), 2, 1e-12);
-  // On the line from equal weights to the first alone: (1 - s) / 4 + s, s^2 * 3 / 4 = 1 / 4.
-  EXPECT_NEAR(ensemble.weights(0), 0.25 + 0.75 / std::sqrt(3), 1e-3);
-
-  evaluation.first_variation = Eigen::Vector4d(0, -1, 0, 0);
-  Given second(evaluation);
-  run(ensemble, second, options);
-  EXPECT_NEAR(1 / ensemble.weights.squaredNorm(), 2, 1e-12);
-  EXPECT_NEAR(ensemble.weights(1), 0.25 + 0.75 / std::sqrt(3), 1e-3);
+  const Eigen::MatrixXd before = ensemble.coordinates;
+  const std::vector<FlowRecord> records =
+      run(ensemble,
+          objective,
+          {.steps = 1, .integrator = {.kind = IntegratorKind::Euler, .weight_rate = 0.5}});
+  // <phi> = -1: four times 1 + 0.5 * 9, and 36 times exp(-0.5).
+  const double heavy = 5.5 / (4 * 5.5 + 36 * std::exp(-0.5));
+  EXPECT_NEAR(records[0].effective_sample_size, 40, 1e-12);
+  EXPECT_TRUE((ensemble.weights.array() == 1.0 / 40).all());
+  const double spread = std::sqrt((before.array() - before.mean()).square().mean());
+  int unmoved = 0;
+  int near = 0;
+  for (Eigen::Index i = 0; i < 40; ++i) {
+    unmoved += (before.array() == ensemble.coordinates(0, i)).any() ? 1 : 0;
+    for (Eigen::Index heavy_one = 0; heavy_one < 4; ++heavy_one) {
+      if (std::abs(ensemble.coordinates(0, i) - before(0, heavy_one)) < 1e-12) {
+        ++near;
+        break;
+      }
+    }
+  }
+  EXPECT_GE(unmoved, 4);
+  EXPECT_EQ(near, 4) << "of every heavy one the first stays where it was";
+  EXPECT_NEAR(static_cast<double>(40 - unmoved), 40 * 4 * heavy - 4, 4);
+  EXPECT_LT((ensemble.coordinates.array().abs().maxCoeff() - before.array().abs().maxCoeff()),
+            0.5 * spread);
 }
 
-TEST(MassExchange, LetsTwoWellsOfEqualNumbersHaveAnyWeightsAtTheDefaultShare) {
-  Ensemble ensemble = in_two_wells();
-  Eigen::VectorXd one_sided(ensemble.size());
-  for (Eigen::Index i = 0; i < ensemble.size(); ++i) {
-    one_sided(i) = i % 2 == 0 ? 1 : 0;
+TEST(MassExchange, SamplesSystematically) {
+  const Eigen::Vector4d weights(0.1, 0.5, 0, 0.4);
+  EXPECT_THAT(systematic_sample(weights, 0), testing::ElementsAre(0, 1, 1, 3));
+  EXPECT_THAT(systematic_sample(weights, 0.5), testing::ElementsAre(1, 1, 3, 3));
+  // On average as often as the weights say.
+  RandomStream stream(1, StreamPurpose::Test, 4);
+  Eigen::VectorXd shares = Eigen::VectorXd::NullaryExpr(97, [&] { return stream.uniform(); });
+  shares /= shares.sum();
+  Eigen::VectorXd counts = Eigen::VectorXd::Zero(97);
+  constexpr int kOffsets = 200;
+  for (int k = 0; k < kOffsets; ++k) {
+    const std::vector<Eigen::Index> sample = systematic_sample(shares, (k + 0.5) / kOffsets);
+    ASSERT_EQ(sample.size(), 97);
+    for (const Eigen::Index i : sample) {
+      ++counts(i);
+    }
   }
-  const Eigen::VectorXd limited =
-      limited_weights(one_sided, IntegratorOptions{}.min_effective_share);
-  EXPECT_NEAR(limited.dot(one_sided), 1, 2e-3);  // but for the least weights
+  EXPECT_LT((counts / (97.0 * kOffsets) - shares).cwiseAbs().maxCoeff(), 1.01 / (97 * kOffsets));
+}
+
+TEST(MassExchange, CountsInTheObjectivesOwnUnit) {
+  FlowEvaluation evaluation;
+  evaluation.velocity = Eigen::MatrixXd::Zero(1, 40);
+  evaluation.first_variation = Eigen::VectorXd::LinSpaced(40, -1, 1);
+  evaluation.variation_unit = 2;
+  Given objective(evaluation);
+  for (const IntegratorKind kind : {IntegratorKind::Euler, IntegratorKind::Normalised}) {
+    Ensemble ensemble = in_two_wells();
+    run(ensemble, objective, {.steps = 1, .integrator = {.kind = kind, .weight_rate = 0.2}});
+    Eigen::ArrayXd expected = evaluation.first_variation.array().unaryExpr(
+        [](double a) { return a < 0 ? 1 - 0.1 * a : std::exp(-0.1 * a); });
+    expected /= expected.sum();
+    EXPECT_LT((ensemble.weights.array() - expected).abs().maxCoeff(), 1e-15);
+  }
 }
 
 TEST(MassExchange, DoesNothingWhereTheFirstVariationIsTheSameEverywhere) {

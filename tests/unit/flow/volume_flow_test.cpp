@@ -68,7 +68,6 @@ TEST_F(VolumeFlow, RecoversTheMarginalsOfThreeComponentsWithGivenPoses) {
   ImageFlowOptions options;
   options.flow.steps = 100;
   options.images_per_step = 128;
-  options.flow.integrator.weight_rate = 0.02;
   SilentProgress progress;
   flow_on_images(ensemble, model_, observed, options, progress, {});
 
