@@ -136,9 +136,7 @@ class Writer {
   void look_at_images(Progress& progress) {
     ImagePanelOptions options = options_.images;
     const FlowProgress& flow = run_.ensemble.flow;
-    if (!options.drawing.noise_sigma) {
-      options.drawing.noise_sigma = flow.carried(kNoiseLabel);
-    }
+    options.drawing.noise_sigma = given_noise(options.drawing.noise_sigma, run_.ensemble);
     if (!options.drawing.contrast) {
       options.drawing.contrast = flow.carried(kContrastLabel);
     }
