@@ -37,6 +37,7 @@ constexpr std::array kCarried = {
     Known{"sipNoiseSigma", "noise sigma of a pixel"},
     Known{"sipContrast", "contrast of the drawings in the images"},
     Known{"sipInitialTemperature", "temperature at the start"},
+    Known{"sipInPlaneAngles", "in-plane angles of the integral"},
     Known{"sipNoiseInflation", "noise added to tell views apart less"}};
 
 constexpr std::array kMetrics = {
