@@ -96,6 +96,7 @@ cli::Tool tool() {
       "Everything else in the file stays as it is, row by row and digit by digit.\n"
       "\n"
       "With given poses every conformation is drawn in the image's own pose, shift and CTF. With "
+      "in-plane poses the same, but for the in-plane angle, which is integrated out. With "
       "uniform poses the likelihood is averaged over views spread evenly over the sphere and all "
       "in-plane angles; a warning says where an image can tell views apart that lie closer than "
       "those.\n"
@@ -126,7 +127,8 @@ cli::Tool tool() {
        "views of each conformation; 0: as many as the images can tell apart, at most 10000")  //
       ("angles",
        po::value<int>()->default_value(defaults.angles)->value_name("N"),
-       "in-plane angles of the integral, a multiple of 8")  //
+       "in-plane angles of the integral, a multiple of 8; 0: 72 with uniform poses, with in-plane "
+       "ones as many as images tell apart")  //
       ("shift-sigma",
        po::value<double>()->default_value(defaults.shift_sigma_angstrom)->value_name("A"),
        "standard deviation of unknown shifts along x and y, in angstrom");

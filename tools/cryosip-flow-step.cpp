@@ -97,7 +97,9 @@ SampleObjectiveOptions sample_options(const cli::Invocation& invocation,
 SteeredObjectiveOptions steered_options(const cli::Invocation& invocation,
                                         SteeredObjectiveOptions options) {
   options.views = invocation.count("views");
-  options.angles = invocation.options["angles"].as<int>();
+  if (const int angles = invocation.options["angles"].as<int>(); angles != 0) {
+    options.angles = angles;
+  }
   options.shift_sigma_angstrom = invocation.options["shift-sigma"].as<double>();
   return options;
 }
@@ -115,6 +117,8 @@ ImageFlowOptions flow_options(const cli::Invocation& invocation, const Ensemble&
   options.likelihood.pose_error = {number("angle-error"), number("shift-error")};
   options.samples = sample_options(invocation, options.samples);
   options.steered = steered_options(invocation, options.steered);
+  options.known_views.angles = invocation.options["angles"].as<int>();
+  options.known_views.shift_sigma_angstrom = options.steered.shift_sigma_angstrom;
   options.prior_images = cli::optional_number(invocation, "prior-images");
   options.in_plane = cli::word_option<InPlane>(
       invocation,
@@ -269,7 +273,9 @@ cli::Tool tool() {
       "discrepancy between the images the ensemble would give and the images observed.\n"
       "\n"
       "With given poses the discrepancy is the likelihood's: each step looks at a few images and "
-      "draws every conformation in each one's own pose, shift and CTF. The other "
+      "draws every conformation in each one's own pose, shift and CTF. With in-plane poses the "
+      "same "
+      "but for the in-plane angle psi, which is integrated out. The other "
       "discrepancies compare the images of the ensemble, in poses drawn at random or given, with "
       "all images: a maximum mean discrepancy (the default with unknown poses), the energy "
       "distance, or, where images have a few pixels, a divergence of densities.\n"
@@ -308,8 +314,8 @@ cli::Tool tool() {
        "pixels: kl, reverse-kl, chi-squared, hellinger, jensen-shannon; auto: likelihood")  //
       ("in-plane",
        po::value<std::string>()->default_value("auto")->value_name("WORD"),
-       "the in-plane angle of uniform poses: integrated (exactly) or drawn, as in the paper; auto: "
-       "integrated for the likelihood and for mmd with a Gaussian kernel")  //
+       "the in-plane angle where it is unknown: integrated (exactly) or drawn, as in the paper; "
+       "auto: integrated for the likelihood and, with uniform poses, mmd with a Gaussian kernel")  //
       ("views",
        po::value<std::int64_t>()
            ->default_value(static_cast<std::int64_t>(defaults.steered.views))
@@ -318,7 +324,9 @@ cli::Tool tool() {
        "make 6400 drawings; too few stretch the ensemble")  //
       ("shift-sigma",
        po::value<double>()->default_value(defaults.steered.shift_sigma_angstrom)->value_name("A"),
-       "standard deviation of unknown shifts along x and y, in angstrom (in-plane integrated)")  //
+       "standard deviation of unknown shifts along x and y, in angstrom (in-plane integrated); "
+       "with "
+       "in-plane poses beside those that are given")  //
       ("angle-error",
        po::value<double>()
            ->default_value(defaults.likelihood.pose_error.angle_degree)
@@ -335,13 +343,15 @@ cli::Tool tool() {
        "a normal prior with the initial ensemble's mean and spread counts for as much as so many "
        "images, 0: no prior; by default 125 for the likelihood with uniform poses, else 0")  //
       ("angles",
-       po::value<int>()->default_value(defaults.steered.angles)->value_name("N"),
-       "in-plane angles of the integral, a multiple of 8")  //
+       po::value<int>()->default_value(0)->value_name("N"),
+       ("in-plane angles of the integral, a multiple of 8; 0: " +
+        std::to_string(defaults.steered.angles) +
+        " with uniform poses, with in-plane ones as many as images tell apart")
+           .c_str())  //
       ("images-per-step",
        po::value<std::int64_t>()->default_value(0)->value_name("B"),
-       "images a step looks at; 0: 48 for the likelihood with given poses, 512 with uniform ones, "
-       "4000 "
-       "otherwise")  //
+       "images a step looks at; 0: 48 for the likelihood with given or in-plane poses, 512 with "
+       "uniform ones, 4000 otherwise")  //
       ("kernel",
        po::value<std::string>()->default_value("gaussian")->value_name("TERMS"),
        "of mmd: terms joined by +, each [WEIGHT*]NAME[:FACTOR] with gaussian, laplace, imq "

@@ -15,6 +15,7 @@
 #include "libcryosip/dataset/polar_coefficients.hpp"
 #include "libcryosip/discrepancy/likelihood.hpp"
 #include "libcryosip/discrepancy/steered_engine.hpp"
+#include "libcryosip/flow/in_plane_likelihood.hpp"
 #include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/flow/steered_likelihood.hpp"
 #include "libcryosip/forward/even_views.hpp"
@@ -61,6 +62,29 @@ class LikelihoodsAtGivenPoses final : public Likelihoods {
  private:
   const ImageCoefficients& images_;
   ImageScale scale_;
+  const Ensemble& ensemble_;
+};
+
+class LikelihoodsOverInPlaneAngles final : public Likelihoods {
+ public:
+  LikelihoodsOverInPlaneAngles(InPlaneLikelihood likelihood, const Ensemble& ensemble)
+      : likelihood_(std::move(likelihood)), ensemble_(ensemble) {}
+
+  [[nodiscard]] std::size_t block() const override { return 256; }
+  [[nodiscard]] Eigen::MatrixXd of(const std::vector<std::size_t>& images,
+                                   const std::function<void(double)>& after) const override {
+    Eigen::MatrixXd logs(ensemble_.size(), static_cast<Index>(images.size()));
+    for (std::size_t b = 0; b < images.size(); ++b) {
+      const InPlaneLikelihood::Image image = likelihood_.read(images[b], 0);
+      logs.col(static_cast<Index>(b)) =
+          likelihood_.log_likelihoods(image, likelihood_.draw(image, ensemble_.coordinates));
+      after(static_cast<double>(b + 1) / static_cast<double>(images.size()));
+    }
+    return logs;
+  }
+
+ private:
+  InPlaneLikelihood likelihood_;
   const Ensemble& ensemble_;
 };
 
@@ -256,10 +280,12 @@ std::unique_ptr<const LikelihoodsOverPoses> with_enough_views(const PolarCoeffic
   for (std::size_t i = 0; i < some.size(); ++i) {
     some[i] = i * total / some.size();
   }
+  constexpr int kAngles = 72;
+  const int angles = options.angles > 0 ? options.angles : kAngles;
   const ProgressStage stage(progress, "choosing views", 0);
   for (std::size_t views = options.views > 0 ? options.views : fewest;; views *= 2) {
     auto likelihoods = std::make_unique<const LikelihoodsOverPoses>(
-        images, scale, ensemble, views_of(options, views), options.angles);
+        images, scale, ensemble, views_of(options, views), angles);
     const double effective = likelihoods->effective_poses(some);
     const bool can_grow = options.views == 0 && 2 * static_cast<double>(views) <= kMostViews;
     if (effective < kCells && can_grow && !progress.cancelled()) {
@@ -298,9 +324,14 @@ Assignments assign_images(const Ensemble& ensemble,
   const auto image_model =
       model.image_model(images.grid(), options.resolution_angstrom, options.imaging);
   progress.note(describe(images, *image_model));
+  const std::optional<double> noise_sigma = given_noise(options.noise_sigma, ensemble);
+  const Whitening whitening = estimate_whitening(model, images, noise_sigma, progress);
   // With unknown poses a few of these tell the contrast.
-  const ImageCoefficients coefficients(
-      images, *image_model, progress, is_given ? ImageCoefficients::kDefaultBudgetBytes : 0);
+  const ImageCoefficients coefficients(images,
+                                       *image_model,
+                                       progress,
+                                       is_given ? ImageCoefficients::kDefaultBudgetBytes : 0,
+                                       whitening);
   const auto known = [&](const std::optional<double>& given, const char* label, const char* what) {
     const auto recorded = ensemble.flow.carried(label);
     if (!given && recorded) {
@@ -326,13 +357,39 @@ Assignments assign_images(const Ensemble& ensemble,
         ensemble, LikelihoodsAtGivenPoses(coefficients, scale, ensemble), images.size(), progress);
   }
 
-  const double radius =
-      model.radius_angstrom(ensemble.coordinates) + 3 * options.shift_sigma_angstrom;
+  // Where views are known the images' shifts are undone, not drawn.
+  const double margin = poses == PoseLaw::InPlane ? 0 : 3 * options.shift_sigma_angstrom;
+  const double radius = model.radius_angstrom(ensemble.coordinates) + margin;
   const auto polar_model =
       model.polar_image_model(images.grid(), options.resolution_angstrom, radius, options.imaging);
+  if (poses == PoseLaw::InPlane) {
+    // Each image is read once: nothing to keep.
+    const PolarCoefficients polar(
+        images, *polar_model, scale.contrast, false, progress, 0, whitening);
+    const BlockedSteeredEngine engine;
+    const InPlaneLikelihood likelihood(
+        polar,
+        engine,
+        scale,
+        {.shift_sigma_angstrom = options.shift_sigma_angstrom, .seed = options.seed});
+    const int angles =
+        options.angles > 0 ? options.angles : choose_angles(likelihood, ensemble, progress);
+    progress.note("in-plane angles of the integral: " + std::to_string(angles) +
+                  (options.angles > 0 ? " (given)" : " (chosen)"));
+    return assign(ensemble,
+                  LikelihoodsOverInPlaneAngles(likelihood.with_angles(angles), ensemble),
+                  images.size(),
+                  progress);
+  }
   const double detail = image_model->basis().resolution_angstrom();
   const std::size_t views = lattice_size(detail / std::max(radius, detail));
-  const PolarCoefficients polar(images, *polar_model, scale.contrast, false, progress);
+  const PolarCoefficients polar(images,
+                                *polar_model,
+                                scale.contrast,
+                                false,
+                                progress,
+                                PolarCoefficients::kDefaultBudgetBytes,
+                                whitening);
   const auto likelihoods = with_enough_views(polar, scale, ensemble, options, views, progress);
   return assign(ensemble, *likelihoods, images.size(), progress);
 }

@@ -3,7 +3,8 @@
 //   r_k = w_k p(y | k) / sum_l w_l p(y | l),   log p(y | k) = log mean over omega of
 //   N(y; contrast C R_omega x_k, sigma^2)   (paper section 3.1, equation 22),
 //
-// omega the image's own pose, shift and CTF where poses are given; else views spread evenly over
+// omega the image's own pose, shift and CTF where poses are given (its own view where all but the
+// in-plane angle is, which is integrated out: docs/theory.md 14); else views spread evenly over
 // the sphere, the in-plane angle integrated out, the image's own CTF (docs/theory.md 10).
 #pragma once
 
@@ -29,15 +30,21 @@ struct AssignmentOptions {
   ImagingOptions imaging;
   /// Finest detail compared, in angstrom; 0: ConformationModel::finest_detail_angstrom().
   double resolution_angstrom = 0;
-  std::optional<double> noise_sigma;  ///< of a pixel; none: the ensemble's record, else measured
-  std::optional<double> contrast;     ///< none: the ensemble's record, else estimated
+  /// Of a pixel's white noise; none: the ensemble's record, else measured.  Whitened, unless it was
+  /// given, here or when the ensemble was made.
+  std::optional<double> noise_sigma;
+  std::optional<double> contrast;  ///< none: the ensemble's record, else estimated
   /// Of uniform poses: views of every conformation, the same for all.  0: as many as leave no
   /// atom's place further apart in two neighbouring views than the finest detail, doubled until an
   /// image's likelihood, given the conformation, spreads over three cells of views by
   /// angles, or the views are some ten thousand.
   std::size_t views = 0;
-  int angles = 72;                  ///< of the in-plane average; a multiple of 8
-  double shift_sigma_angstrom = 0;  ///< of unknown shifts along x and y, one drawn for each view
+  /// Of the in-plane average: a multiple of 8, or 0: 72, and under PoseLaw::InPlane as many as
+  /// choose_angles() takes.
+  int angles = 0;
+  /// Of unknown shifts along x and y, one drawn for each view; under PoseLaw::InPlane beside those
+  /// that are given, see InPlaneIntegral.
+  double shift_sigma_angstrom = 0;
   std::uint64_t seed = 1;
 };
 

@@ -8,6 +8,7 @@
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
+#include "libcryosip/core/units.hpp"
 
 namespace cryosip {
 namespace {
@@ -62,7 +63,11 @@ ImageDrawing::ImageDrawing(const ConformationModel& model,
       model_(model.image_model(images.grid(), options.resolution_angstrom, options.imaging)),
       compared_(model_->transfer(std::nullopt)),
       // Each image is read once: nothing to keep.
-      coefficients_(images, *model_, progress, 0),
+      coefficients_(images,
+                    *model_,
+                    progress,
+                    0,
+                    estimate_whitening(model, images, options.noise_sigma, progress)),
       poses_(choose_poses(images, options)) {
   choose_images();
   progress_.note(describe(images, *model_));
@@ -94,17 +99,23 @@ void ImageDrawing::choose_images() {
   std::sort(chosen_.begin(), chosen_.end());
 }
 
-// The optics of the observed image, and its pose where that is the law.
-ImagingCondition ImageDrawing::condition_of(std::size_t i, DrawnSet set) const {
-  ImagingCondition condition = coefficients_.images().condition(chosen_[i]);
+// The observed image's, where that is the law.
+Pose ImageDrawing::pose_of(std::size_t i, DrawnSet set) const {
   if (!has_views_) {
-    condition.pose = {};
-  } else if (poses_ == PoseLaw::Uniform) {
-    RandomStream pose(
-        options_.seed, StreamPurpose::ComparisonPose, i, static_cast<std::uint64_t>(set));
-    condition.pose = {pose.rotation(), Eigen::Vector2d::Zero()};
+    return {};
   }
-  return condition;
+  const Pose& given = coefficients_.images().table().records[chosen_[i]].pose;
+  RandomStream stream(
+      options_.seed, StreamPurpose::ComparisonPose, i, static_cast<std::uint64_t>(set));
+  switch (poses_) {
+    case PoseLaw::Uniform:
+      return {stream.rotation(), Eigen::Vector2d::Zero()};
+    case PoseLaw::InPlane:
+      return turned_in_plane(given, stream.uniform(0, 2 * kPi));
+    case PoseLaw::Given:
+      break;
+  }
+  return given;
 }
 
 // The contrast is estimated against a few conformations of the reference, so that it is the same
@@ -136,11 +147,10 @@ ImageScale ImageDrawing::scale_of(const ConformationModel& model, const Ensemble
 Eigen::VectorXf ImageDrawing::draw_clear(const Eigen::Ref<const Eigen::VectorXd>& coordinates,
                                          std::size_t i,
                                          DrawnSet set) const {
-  const ImagingCondition condition = condition_of(i, set);
   const auto workspace = model_->workspace();
   Eigen::VectorXf image(model_->size());
-  model_->draw(coordinates, condition.pose, *workspace, image);
-  image.array() *= static_cast<float>(scale_.contrast) * model_->transfer(condition.ctf).array();
+  model_->draw(coordinates, pose_of(i, set), *workspace, image);
+  image.array() *= static_cast<float>(scale_.contrast) * coefficients_.transfer(chosen_[i]).array();
   return image;
 }
 

@@ -25,9 +25,10 @@ struct ImageDrawingOptions {
   ImagingOptions imaging;
   /// Finest detail compared, in angstrom; 0: ConformationModel::finest_detail_angstrom().
   double resolution_angstrom = 0;
-  std::optional<double> noise_sigma;  ///< of a pixel; none: measured outside the particles' circle
-  std::optional<double> contrast;     ///< none: estimated against the reference
-  std::size_t image_count = 4000;     ///< most observed images that are compared; > 3
+  /// Of a pixel's white noise; none: measured outside the particles' circle, and whitened.
+  std::optional<double> noise_sigma;
+  std::optional<double> contrast;  ///< none: estimated against the reference
+  std::size_t image_count = 4000;  ///< most observed images that are compared; > 3
   std::uint64_t seed = 1;
 };
 
@@ -36,10 +37,11 @@ struct ImageDrawingOptions {
 /// their own.
 enum class DrawnSet : std::uint64_t { Compared = 0, StandIn = 1, ForContrast = 2, ForPower = 3 };
 
-/// Observed images, and for each one a drawing: its optics, its pose (PoseLaw::Given) or a rotation
-/// uniform on SO(3), and white noise of the observed level on every coefficient compared.  Where
-/// there are more observed images than image_count, as many are chosen at random.  Random numbers
-/// are of streams keyed by (seed, image), so that equal ensembles get equal images.
+/// Observed images, and for each one a drawing: its optics, its pose (PoseLaw::Given), that turned
+/// in the plane at random (InPlane) or a rotation uniform on SO(3), and white noise of the observed
+/// level on every coefficient compared; both are whitened where the observed noise is coloured.
+/// Where there are more observed images than image_count, as many are chosen at random.  Random
+/// numbers are of streams keyed by (seed, image), so that equal ensembles get equal images.
 class ImageDrawing {
  public:
   /// Reads the images; what was estimated is said through progress.note().
@@ -91,7 +93,7 @@ class ImageDrawing {
                                                 std::size_t,
                                                 DrawnSet) const) const;
   void choose_images();
-  [[nodiscard]] ImagingCondition condition_of(std::size_t i, DrawnSet set) const;
+  [[nodiscard]] Pose pose_of(std::size_t i, DrawnSet set) const;
   [[nodiscard]] ImageScale scale_of(const ConformationModel& model,
                                     const Ensemble& reference) const;
 

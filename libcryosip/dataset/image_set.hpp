@@ -32,9 +32,10 @@ class ImageSet {
   [[nodiscard]] std::size_t size() const { return table_.records.size(); }
   [[nodiscard]] const ImageGrid& grid() const { return inspection_.grid; }
   [[nodiscard]] bool has_poses() const { return table_.has_poses; }
+  [[nodiscard]] bool has_views() const { return table_.has_views; }
   [[nodiscard]] bool has_ctf() const { return table_.has_ctf; }
   [[nodiscard]] const ParticleTable& table() const { return table_; }
-  /// Pose (identity where unknown) and CTF of an image.
+  /// Pose (of what is unknown, identity) and CTF of an image.
   [[nodiscard]] ImagingCondition condition(std::size_t index) const;
   /// Copies an image's pixels (box * box, x fastest).  Thread-safe.
   /// @throws Error(Input) a pixel that is not finite

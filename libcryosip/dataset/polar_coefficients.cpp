@@ -59,7 +59,6 @@ Eigen::MatrixXf PolarCoefficients::transform_all(Kind kind, Progress& progress) 
 Eigen::MatrixXf PolarCoefficients::transform(std::span<const std::size_t> indices,
                                              Kind kind) const {
   const auto pixels_each = static_cast<std::size_t>(images_.grid().pixels());
-  const bool is_sum_known = model_.pixel_sum() != 0;
   Eigen::MatrixXf coefficients(model_.size(), static_cast<Eigen::Index>(indices.size()));
   parallel_for((indices.size() + kPortion - 1) / kPortion, [&](std::size_t portion) {
     const std::size_t first = portion * kPortion;
@@ -67,29 +66,41 @@ Eigen::MatrixXf PolarCoefficients::transform(std::span<const std::size_t> indice
     std::vector<float> pixels(count * pixels_each);
     std::vector<PolarInput> inputs(count);
     for (std::size_t i = 0; i < count; ++i) {
-      const std::span<float> own(pixels.data() + i * pixels_each, pixels_each);
-      const std::size_t index = indices[first + i];
-      images_.read(index, own);
-      const ImagingCondition condition = images_.condition(index);
-      inputs[i].pixels = own;
-      if (kind == Kind::Filtered) {
-        inputs[i].times = condition.ctf;
-      }
-      if (is_sum_known) {
-        inputs[i].pixel_sum =
-            contrast_ * model_.pixel_sum() * (condition.ctf ? (*condition.ctf)(0, 0) : 1);
-      }
+      inputs[i] = input(indices[first + i], kind, {pixels.data() + i * pixels_each, pixels_each});
     }
     coefficients.middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(count)) =
         model_.basis().analyse(inputs);
-    for (std::size_t i = 0; i < count && !whitening_.empty(); ++i) {
-      const auto column = static_cast<Eigen::Index>(first + i);
-      const Eigen::VectorXd& factors = whitening_[group_of(indices[first + i])];
-      // C y takes those of both.
-      multiply_rings(kind == Kind::Filtered ? factors.cwiseAbs2().eval() : factors,
-                     coefficients.col(column));
+    for (std::size_t i = 0; i < count; ++i) {
+      whiten(indices[first + i], kind, coefficients.col(static_cast<Eigen::Index>(first + i)));
     }
   });
+  return coefficients;
+}
+
+PolarInput PolarCoefficients::input(std::size_t index, Kind kind, std::span<float> pixels) const {
+  images_.read(index, pixels);
+  const ImagingCondition condition = images_.condition(index);
+  PolarInput input{.pixels = pixels};
+  if (kind == Kind::Filtered) {
+    input.times = condition.ctf;
+  }
+  if (model_.pixel_sum() != 0) {
+    input.pixel_sum = contrast_ * model_.pixel_sum() * (condition.ctf ? (*condition.ctf)(0, 0) : 1);
+  }
+  return input;
+}
+
+Eigen::MatrixXf PolarCoefficients::read_centred(
+    std::size_t index, std::span<const Eigen::Vector2d> points_angstrom) const {
+  std::vector<float> pixels(static_cast<std::size_t>(images_.grid().pixels()));
+  std::vector<PolarInput> inputs(points_angstrom.size(), input(index, Kind::Filtered, pixels));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    inputs[i].shift_angstrom = points_angstrom[i];
+  }
+  Eigen::MatrixXf coefficients = model_.basis().analyse(inputs);
+  for (auto image : coefficients.colwise()) {
+    whiten(index, Kind::Filtered, image);
+  }
   return coefficients;
 }
 
@@ -126,8 +137,15 @@ std::size_t PolarCoefficients::group_of(std::size_t index) const {
   return images_.table().records[index].optics_group;
 }
 
-void PolarCoefficients::multiply_rings(const Eigen::VectorXd& factors,
-                                       Eigen::Ref<Eigen::VectorXf> image) const {
+void PolarCoefficients::whiten(std::size_t index,
+                               Kind kind,
+                               Eigen::Ref<Eigen::VectorXf> image) const {
+  if (whitening_.empty()) {
+    return;
+  }
+  // C y takes those of both.
+  const Eigen::VectorXd& of_image = whitening_[group_of(index)];
+  const Eigen::VectorXd factors = kind == Kind::Filtered ? of_image.cwiseAbs2().eval() : of_image;
   const PolarLayout& layout = model_.basis().layout();
   for (int m = 0; m < layout.angular_frequencies(); ++m) {
     const Eigen::Index count = layout.count(m);

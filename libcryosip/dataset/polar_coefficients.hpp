@@ -44,14 +44,21 @@ class PolarCoefficients {
   [[nodiscard]] const PolarImageModel& model() const { return model_; }
   /// Several images side by side: (model().size(), indices).
   [[nodiscard]] Eigen::MatrixXf read(std::span<const std::size_t> indices, Kind kind) const;
+  /// One image as Kind::Filtered, each time with another point of it at the box's centre:
+  /// (model().size(), points).  Not kept in memory.  Thread-safe.
+  /// @param points_angstrom  from the box's centre, as Pose::shift_angstrom
+  [[nodiscard]] Eigen::MatrixXf read_centred(
+      std::size_t index, std::span<const Eigen::Vector2d> points_angstrom) const;
   /// Mean of C^2 on every ring of several images: (rings, indices); 1 without CTFs.
   [[nodiscard]] Eigen::MatrixXd ring_transfers_squared(std::span<const std::size_t> indices) const;
 
  private:
   [[nodiscard]] Eigen::MatrixXf transform(std::span<const std::size_t> indices, Kind kind) const;
+  // How an image is to be analysed; its pixels are read into `pixels`.
+  [[nodiscard]] PolarInput input(std::size_t index, Kind kind, std::span<float> pixels) const;
+  void whiten(std::size_t index, Kind kind, Eigen::Ref<Eigen::VectorXf> image) const;
   [[nodiscard]] bool kinds_differ() const { return images_.has_ctf() || !whitening_.empty(); }
   [[nodiscard]] std::size_t group_of(std::size_t index) const;
-  void multiply_rings(const Eigen::VectorXd& factors, Eigen::Ref<Eigen::VectorXf> image) const;
   [[nodiscard]] Eigen::MatrixXf transform_all(Kind kind, Progress& progress) const;
 
   const ImageSet& images_;

@@ -183,7 +183,8 @@ ParticleTable read_particles(const StarFile& file, double pixel_size_angstrom) {
   const Quantity b_factor = quantity("rlnCtfBfactor");
   const Quantity scale = quantity("rlnCtfScalefactor");
 
-  table.has_poses = rot.known() && tilt.known() && psi.known();
+  table.has_views = rot.known() && tilt.known();
+  table.has_poses = table.has_views && psi.known();
   if (!table.has_poses && (rot.known() || tilt.known())) {
     table.warnings.push_back(file.source +
                              ": only some of rlnAngleRot, rlnAngleTilt and rlnAnglePsi are there; "
@@ -226,7 +227,7 @@ ParticleTable read_particles(const StarFile& file, double pixel_size_angstrom) {
       group = found->second;
     }
     record.optics_group = group;
-    if (table.has_poses) {
+    if (table.has_views) {
       record.pose.rotation = rotation_matrix(
           {rot.value(row, group, 0), tilt.value(row, group, 0), psi.value(row, group, 0)});
       const double unit = origin_in_pixels ? table.optics_groups[group].pixel_size_angstrom : 1;

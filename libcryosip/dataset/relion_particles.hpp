@@ -17,7 +17,7 @@ namespace cryosip {
 struct ParticleRecord {
   formats::ImageName image;
   std::size_t optics_group = 0;  ///< index into ParticleTable::optics_groups
-  Pose pose;                     ///< identity where the table has none
+  Pose pose;                     ///< identity where the table has no views; psi 0 where no poses
   CtfParameters ctf;             ///< meaningless where the table has none
 };
 
@@ -30,6 +30,7 @@ struct OpticsGroup {
 struct ParticleTable {
   std::string source;  ///< file name, for messages
   bool has_poses = false;
+  bool has_views = false;  ///< rot and tilt, whether or not psi
   bool has_ctf = false;
   std::vector<OpticsGroup> optics_groups;
   std::vector<ParticleRecord> records;
@@ -47,9 +48,9 @@ const formats::StarTable& particle_block(const formats::StarFile& file);
 /// rlnDetectorPixelSize, origins in pixels).
 ///
 /// A value in the particle's row goes before its optics group's, as in relion_reconstruct.  Poses
-/// need rlnAngleRot, rlnAngleTilt and rlnAnglePsi; a CTF needs rlnDefocusU, rlnVoltage and
-/// rlnSphericalAberration; what RELION silently assumes elsewhere (amplitude contrast 0, origin 0)
-/// is assumed too, with a warning where it changes the images.
+/// need rlnAngleRot, rlnAngleTilt and rlnAnglePsi, views the first two; a CTF needs rlnDefocusU,
+/// rlnVoltage and rlnSphericalAberration; what RELION silently assumes elsewhere (amplitude
+/// contrast 0, origin 0) is assumed too, with a warning where it changes the images.
 /// @param pixel_size_angstrom  > 0: instead of what the file says, for origins in pixels too
 /// @throws Error(Input) naming file and line: no particle block, a label missing, an unknown optics
 ///                      group, an image numbered 0, a value that is not a finite number, no rows,

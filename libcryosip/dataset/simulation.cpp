@@ -176,7 +176,7 @@ SimulationResult simulate(const ConformationModel& model,
       model.pixel_simulator(options.grid, options.imaging);
 
   SimulationResult result;
-  result.particles.has_poses = true;
+  result.particles.has_poses = result.particles.has_views = true;
   result.particles.has_ctf = options.optics != SimulationOptions::Optics::None;
   result.particles.optics_groups = {
       {"opticsGroup1", options.grid.pixel_size_angstrom, options.grid.box}};

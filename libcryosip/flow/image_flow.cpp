@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kTemperatureLabel = "sipInitialTemperature";
 constexpr const char* kFirstContrastLabel = "sipFirstContrast";
 constexpr const char* kInflationLabel = "sipNoiseInflation";
+constexpr const char* kAnglesLabel = "sipInPlaneAngles";
 constexpr const char* kRadiusLabel = "sipMoleculeRadius";
 
 std::string prior_label(const char* what, Eigen::Index coordinate) {
@@ -32,9 +33,9 @@ struct DefaultPrior {
 constexpr DefaultPrior kPriorAtGivenPoses{60, 64};
 constexpr DefaultPrior kPriorAtUnknownPoses{250, 16};
 
-// Which of the three objectives of images, and with which poses.
+// Which of the four objectives of images, and with which poses.
 struct Choice {
-  enum class Class { OneByOne, Sample, Steered };
+  enum class Class { OneByOne, InPlane, Sample, Steered };
   PoseLaw poses;
   ObjectiveKind objective;
   Class of = Class::Sample;
@@ -56,6 +57,16 @@ Choice choose(const ImageFlowOptions& options, const ImageSet& images) {
       throw Error(ErrorKind::Usage, "the in-plane angle is given: it cannot be integrated out");
     }
     choice.of = is_likelihood ? Choice::Class::OneByOne : Choice::Class::Sample;
+    return choice;
+  }
+  if (choice.poses == PoseLaw::InPlane) {
+    if (options.in_plane == InPlane::Integrated && !is_likelihood) {
+      throw Error(ErrorKind::Usage,
+                  "where views are known the in-plane angle can be integrated out for the "
+                  "likelihood alone");
+    }
+    choice.of = is_likelihood && options.in_plane != InPlane::Drawn ? Choice::Class::InPlane
+                                                                    : Choice::Class::Sample;
     return choice;
   }
   const Kernel& kernel = options.samples.kernel;
@@ -87,9 +98,7 @@ class ImageFlow {
         given_contrast_(known_contrast(model, options.contrast)),
         model_(model.image_model(images.grid(), options.resolution_angstrom, options.imaging)) {
     progress.note(describe(images, *model_));
-    if (!options.noise_sigma && model.has_views()) {
-      whitening_ = estimate_whitening(images, progress);
-    }
+    whitening_ = estimate_whitening(model, images, options.noise_sigma, progress);
     // Images are worth keeping where a step looks at thousands of them; elsewhere they are few, and
     // memory then does not grow with the data set.
     const std::size_t budget =
@@ -104,53 +113,61 @@ class ImageFlow {
     ImageScale scale = scale_of_images(ensemble, goes_on, progress);
     const BlockedPairEngine<float> engine;
     const BlockedSteeredEngine steered_engine;
-    std::unique_ptr<const PolarImageModel> polar_model;
-    std::unique_ptr<const PolarCoefficients> polar;
+    Polar polar;
     std::unique_ptr<FlowObjective> objective;
     std::vector<std::pair<std::string, double>> chosen;  // beside the scale
     double inflation = 1;  // of the noise: by so much less does an image tell
     switch (choice_.of) {
       case Choice::Class::OneByOne: {
-        const double temperature = initial_temperature(ensemble, goes_on, scale, progress);
+        const double temperature = initial_temperature(ensemble, goes_on, progress, [&] {
+          return choose_initial_temperature(
+              *coefficients_, scale, likelihood_.pose_error, ensemble, progress);
+        });
         chosen = {{kTemperatureLabel, temperature}};
         objective =
             std::make_unique<LikelihoodObjective>(*coefficients_, scale, likelihood_, temperature);
+        break;
+      }
+      case Choice::Class::InPlane: {
+        polar = polar_images(ensemble, goes_on, scale, 0, chosen, progress);
+        const auto likelihood = [&](int angles) {
+          return InPlaneLikelihood(*polar.images,
+                                   steered_engine,
+                                   scale,
+                                   {angles, known_views_.shift_sigma_angstrom, known_views_.seed});
+        };
+        const int angles = in_plane_angles(ensemble, goes_on, progress, [&] {
+          return choose_angles(likelihood(0), ensemble, progress);
+        });
+        const double temperature = initial_temperature(ensemble, goes_on, progress, [&] {
+          return choose_initial_temperature(likelihood(angles), ensemble, progress);
+        });
+        chosen.emplace_back(kAnglesLabel, angles);
+        chosen.emplace_back(kTemperatureLabel, temperature);
+        objective = std::make_unique<InPlaneObjective>(
+            *polar.images, steered_engine, scale, known_views_, angles, temperature);
         break;
       }
       case Choice::Class::Sample:
         objective = std::make_unique<SampleObjective>(*coefficients_, scale, engine, samples_);
         break;
       case Choice::Class::Steered: {
-        polar_model = conformations_.polar_image_model(images_.grid(),
-                                                       options_.resolution_angstrom,
-                                                       radius(ensemble, goes_on, chosen),
-                                                       options_.imaging);
-        const bool plain = steered_.discrepancy == SteeredDiscrepancy::MeanDiscrepancy;
-        // Tells the images' background: the same all along, though the contrast is refined.
-        const double contrast =
-            carried_or(ensemble, goes_on, kFirstContrastLabel, [&] { return scale.contrast; });
-        chosen.emplace_back(kFirstContrastLabel, contrast);
-        polar =
-            std::make_unique<PolarCoefficients>(images_,
-                                                *polar_model,
-                                                contrast,
-                                                plain,
-                                                progress,
-                                                plain ? PolarCoefficients::kDefaultBudgetBytes : 0,
-                                                whitening_);
+        polar = polar_images(
+            ensemble, goes_on, scale, 3 * steered_.shift_sigma_angstrom, chosen, progress);
         const EffectiveNoise noise =
-            effective_noise(*polar, scale, steered_engine, ensemble, goes_on, progress);
+            effective_noise(*polar.images, scale, steered_engine, ensemble, goes_on, progress);
         chosen.emplace_back(kInflationLabel, noise.inflation);
         inflation = noise.inflation;
         chosen.emplace_back(kTemperatureLabel, noise.temperature);
-        if (!plain && scale.refine_contrast && !goes_on) {
-          scale.contrast = SteeredObjective(*polar, scale, steered_engine, steered_, noise)
+        if (steered_.discrepancy == SteeredDiscrepancy::Likelihood && scale.refine_contrast &&
+            !goes_on) {
+          scale.contrast = SteeredObjective(*polar.images, scale, steered_engine, steered_, noise)
                                .choose_contrast(ensemble, progress);
           progress.note("contrast: " + shown(scale.contrast) +
                         " (the likeliest given the initial ensemble)");
         }
-        objective =
-            std::make_unique<SteeredObjective>(*polar, scale, steered_engine, steered_, noise);
+        objective = std::make_unique<SteeredObjective>(
+            *polar.images, scale, steered_engine, steered_, noise);
         break;
       }
     }
@@ -169,8 +186,7 @@ class ImageFlow {
       flow.integrator.weight_rate = kWeightRate;
     }
     begin_schedule(ensemble, *objective, flow);
-    ensemble.flow.carry(kNoiseLabel, scale.noise_sigma);
-    ensemble.flow.carry(kContrastLabel, scale.contrast);
+    record_scale(scale, options_.noise_sigma.has_value(), ensemble);
     for (const auto& [label, value] : chosen) {
       ensemble.flow.carry(label, value);
     }
@@ -182,7 +198,8 @@ class ImageFlow {
     likelihood_ = options_.likelihood;
     samples_ = options_.samples;
     steered_ = options_.steered;
-    likelihood_.seed = samples_.seed = steered_.seed = options_.seed;
+    known_views_ = options_.known_views;
+    likelihood_.seed = samples_.seed = steered_.seed = known_views_.seed = options_.seed;
     samples_.poses = choice_.poses;
     const bool is_likelihood = choice_.objective == ObjectiveKind::Likelihood;
     if (!is_likelihood) {
@@ -201,6 +218,10 @@ class ImageFlow {
       likelihood_.images_per_step = samples_.images_per_step = steered_.images_per_step =
           options_.images_per_step;
     }
+    known_views_.images_per_step = likelihood_.images_per_step;
+    known_views_.initial_temperature = likelihood_.initial_temperature;
+    known_views_.cooling_share = likelihood_.cooling_share;
+    known_views_.negligible_responsibility = likelihood_.negligible_responsibility;
     switch (choice_.objective) {
       case ObjectiveKind::Likelihood:
         samples_.discrepancy = SampleDiscrepancy::Likelihood;
@@ -238,6 +259,8 @@ class ImageFlow {
     switch (choice_.of) {
       case Choice::Class::OneByOne:
         return describe(likelihood_);
+      case Choice::Class::InPlane:
+        return describe(known_views_);
       case Choice::Class::Sample:
         return describe(samples_);
       case Choice::Class::Steered:
@@ -247,7 +270,7 @@ class ImageFlow {
   }
 
   void warn_of_trap(Progress& progress) const {
-    if (choice_.of == Choice::Class::Sample && choice_.poses == PoseLaw::Uniform &&
+    if (choice_.of == Choice::Class::Sample && choice_.poses != PoseLaw::Given &&
         choice_.objective == ObjectiveKind::Likelihood) {
       progress.warn(
           "the likelihood with poses drawn at random is biased: an image has to be explained by "
@@ -268,15 +291,57 @@ class ImageFlow {
     return goes_on && known ? *known : make();
   }
 
-  double radius(const Ensemble& ensemble,
-                bool goes_on,
-                std::vector<std::pair<std::string, double>>& chosen) const {
-    const double value = carried_or(ensemble, goes_on, kRadiusLabel, [&] {
-      return conformations_.radius_angstrom(ensemble.coordinates) +
-             3 * steered_.shift_sigma_angstrom;
+  // What objectives in the polar basis look at.
+  struct Polar {
+    std::unique_ptr<const PolarImageModel> model;
+    std::unique_ptr<const PolarCoefficients> images;
+  };
+  // @param margin_angstrom  how far from the box's centre molecules may be drawn
+  Polar polar_images(const Ensemble& ensemble,
+                     bool goes_on,
+                     const ImageScale& scale,
+                     double margin_angstrom,
+                     std::vector<std::pair<std::string, double>>& chosen,
+                     Progress& progress) const {
+    const double radius = carried_or(ensemble, goes_on, kRadiusLabel, [&] {
+      return conformations_.radius_angstrom(ensemble.coordinates) + margin_angstrom;
     });
-    chosen.emplace_back(kRadiusLabel, value);
-    return value;
+    chosen.emplace_back(kRadiusLabel, radius);
+    // Tells the images' background: the same all along, though the contrast is refined.
+    const double contrast =
+        carried_or(ensemble, goes_on, kFirstContrastLabel, [&] { return scale.contrast; });
+    chosen.emplace_back(kFirstContrastLabel, contrast);
+    Polar polar;
+    polar.model = conformations_.polar_image_model(
+        images_.grid(), options_.resolution_angstrom, radius, options_.imaging);
+    // The MMD looks at thousands of images a step; the others at few, and memory then does not grow
+    // with the data set.
+    const bool plain = choice_.of == Choice::Class::Steered &&
+                       steered_.discrepancy == SteeredDiscrepancy::MeanDiscrepancy;
+    polar.images =
+        std::make_unique<PolarCoefficients>(images_,
+                                            *polar.model,
+                                            contrast,
+                                            plain,
+                                            progress,
+                                            plain ? PolarCoefficients::kDefaultBudgetBytes : 0,
+                                            whitening_);
+    return polar;
+  }
+
+  template <typename Make>
+  int in_plane_angles(const Ensemble& ensemble,
+                      bool goes_on,
+                      Progress& progress,
+                      const Make& choose) const {
+    if (known_views_.angles > 0) {
+      return known_views_.angles;
+    }
+    return static_cast<int>(carried_or(ensemble, goes_on, kAnglesLabel, [&] {
+      const int chosen = choose();
+      progress.note("in-plane angles of the integral: " + std::to_string(chosen) + " (chosen)");
+      return static_cast<double>(chosen);
+    }));
   }
 
   static SpreadPrior prior(const Ensemble& ensemble,
@@ -295,16 +360,16 @@ class ImageFlow {
     return prior;
   }
 
+  template <typename Make>
   double initial_temperature(const Ensemble& ensemble,
                              bool goes_on,
-                             const ImageScale& scale,
-                             Progress& progress) {
+                             Progress& progress,
+                             const Make& choose) const {
     if (likelihood_.initial_temperature > 0) {
       return likelihood_.initial_temperature;
     }
     return carried_or(ensemble, goes_on, kTemperatureLabel, [&] {
-      const double chosen = choose_initial_temperature(
-          *coefficients_, scale, likelihood_.pose_error, ensemble, progress);
+      const double chosen = choose();
       progress.note("initial temperature: " + shown(chosen) + " (chosen)");
       return chosen;
     });
@@ -364,6 +429,7 @@ class ImageFlow {
   LikelihoodOptions likelihood_;
   SampleObjectiveOptions samples_;
   SteeredObjectiveOptions steered_;
+  InPlaneOptions known_views_;
   double prior_images_ = 0;
 };
 

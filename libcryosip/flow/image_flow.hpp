@@ -10,6 +10,7 @@
 #include "libcryosip/core/progress.hpp"
 #include "libcryosip/dataset/image_set.hpp"
 #include "libcryosip/flow/flow.hpp"
+#include "libcryosip/flow/in_plane_objective.hpp"
 #include "libcryosip/flow/likelihood_objective.hpp"
 #include "libcryosip/flow/sample_objective.hpp"
 #include "libcryosip/flow/steered_objective.hpp"
@@ -25,10 +26,11 @@ enum class ObjectiveKind {
   Density,     ///< the f-divergence SampleObjectiveOptions::divergence
 };
 
-/// What becomes of the in-plane angle where poses are uniform.
+/// What becomes of the in-plane angle where it is uniform.
 enum class InPlane {
-  Auto,        ///< Integrated for the likelihood and for the MMD with a Gaussian kernel
-  Integrated,  ///< out, exactly: SteeredObjective
+  Auto,        ///< Integrated for the likelihood and, with uniform poses, the MMD with a Gaussian
+               ///< kernel
+  Integrated,  ///< out, exactly: SteeredObjective, or InPlaneObjective under PoseLaw::InPlane
   Drawn,       ///< with the view, as in the paper: SampleObjective
 };
 
@@ -38,14 +40,17 @@ struct ImageFlowOptions {
   ImagingOptions imaging;
   /// Finest detail compared, in angstrom; 0: ConformationModel::finest_detail_angstrom().
   double resolution_angstrom = 0;
-  std::optional<double> noise_sigma;  ///< of a pixel; none: measured outside the particles' circle
-  std::optional<double> contrast;     ///< none: estimated against the initial ensemble
-  std::size_t images_per_step = 0;    ///< 0: the objective's own default
+  /// Of a pixel's white noise; none: measured outside the particles' circle, and whitened.
+  std::optional<double> noise_sigma;
+  std::optional<double> contrast;   ///< none: estimated against the initial ensemble
+  std::size_t images_per_step = 0;  ///< 0: the objective's own default
   LikelihoodOptions likelihood;
   /// Poses, images per step and what follows from the objective are set by flow_on_images().
   SampleObjectiveOptions samples;
   /// For InPlane::Integrated; images per step and what follows from the objective are set too.
   SteeredObjectiveOptions steered;
+  /// For PoseLaw::InPlane; images per step and temperatures are those of `likelihood`.
+  InPlaneOptions known_views;
   InPlane in_plane = InPlane::Auto;
   /// How many images the prior counts for that keeps conformations near the spread of the initial
   /// ensemble, see ObjectiveWithPrior; >= 0.  None: 125 under the likelihood with unknown poses,

@@ -101,6 +101,11 @@ double estimate_contrast_from_energy(const ImageCoefficients& images,
   return std::copysign(std::sqrt(signal / drawn), overlap);
 }
 
+double refined_contrast(double contrast, double overlap, double norm) {
+  constexpr double kRate = 0.1;
+  return norm > 0 ? contrast * (1 + kRate * (overlap / norm - 1)) : contrast;
+}
+
 std::string describe(const ImageSet& images, const ImageModel& model) {
   return std::to_string(images.size()) + " images of " + std::to_string(images.grid().box) +
          " pixels at " + shown(images.grid().pixel_size_angstrom) + " angstrom, compared to " +
@@ -113,7 +118,25 @@ std::optional<double> known_contrast(const ConformationModel& model,
   return given || model.has_views() ? given : 1;
 }
 
-Whitening estimate_whitening(const ImageSet& images, Progress& progress) {
+void record_scale(const ImageScale& scale, bool noise_is_given, Ensemble& ensemble) {
+  ensemble.flow.carry(kNoiseLabel, scale.noise_sigma);
+  ensemble.flow.carry(kContrastLabel, scale.contrast);
+  if (noise_is_given) {
+    ensemble.flow.carry(kNoiseGivenLabel, 1);
+  }
+}
+
+std::optional<double> given_noise(const std::optional<double>& now, const Ensemble& ensemble) {
+  return now || !ensemble.flow.carried(kNoiseGivenLabel) ? now : ensemble.flow.carried(kNoiseLabel);
+}
+
+Whitening estimate_whitening(const ConformationModel& model,
+                             const ImageSet& images,
+                             const std::optional<double>& given_noise_sigma,
+                             Progress& progress) {
+  if (given_noise_sigma || !model.has_views()) {
+    return {};
+  }
   std::vector<NoiseSpectrum> spectra = estimate_noise_spectra(images);
   for (std::size_t group = 0; group < spectra.size(); ++group) {
     if (spectra[group].sigma > 0) {

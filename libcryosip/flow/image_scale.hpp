@@ -24,6 +24,14 @@ struct ImageScale {
 /// Where an ensemble's file keeps it: FlowProgress::values.
 inline constexpr const char* kNoiseLabel = "sipNoiseSigma";
 inline constexpr const char* kContrastLabel = "sipContrast";
+/// 1 where the sigma was given, and the noise so taken for white; not there where it was measured.
+inline constexpr const char* kNoiseGivenLabel = "sipNoiseGiven";
+
+/// Keeps noise and contrast with an ensemble.
+/// @param noise_is_given  by the caller, not measured
+void record_scale(const ImageScale& scale, bool noise_is_given, Ensemble& ensemble);
+/// A sigma that the caller gave, now or when the ensemble was made; with one, noise is white.
+std::optional<double> given_noise(const std::optional<double>& now, const Ensemble& ensemble);
 
 /// What the caller knows; the rest is estimated.
 struct KnownScale {
@@ -43,8 +51,12 @@ std::optional<double> known_contrast(const ConformationModel& model,
                                      const std::optional<double>& given);
 
 /// What makes the noise of all optics groups white, from their spectra, which are said through
-/// progress.note(); to be asked for before the images' coefficients are made.
-Whitening estimate_whitening(const ImageSet& images, Progress& progress);
+/// progress.note(); to be asked for before the images' coefficients are made.  None for a sigma
+/// that the caller gave, which means white noise, and for a model without views.
+Whitening estimate_whitening(const ConformationModel& model,
+                             const ImageSet& images,
+                             const std::optional<double>& given_noise_sigma,
+                             Progress& progress);
 
 /// Noise sigma, measured outside the particles' circle, and contrast, against the ensemble, where
 /// they are not known.  Both are said through progress.note(), a negative contrast is warned of.
@@ -77,6 +89,11 @@ double estimate_contrast_from_energy(const ImageCoefficients& images,
                                      double noise_sigma,
                                      std::uint64_t seed,
                                      std::size_t max_images = 1000);
+
+/// A contrast some of the way to the likeliest one: part of a step of expectation maximisation.
+/// @param overlap, norm  sums over images, posterior means of <C x, y> and |C x|^2, x with the
+///                       present contrast in it, over the noise's variance; norm 0: nothing changes
+double refined_contrast(double contrast, double overlap, double norm);
 
 /// For a note: "2000 images of 48 pixels at 3.000000 angstrom, compared to 6.000000 angstrom, with
 /// CTF".

@@ -186,10 +186,8 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
                         {"sipConformationsPerImage", effective / images},
                         {"sipGradientsPerImage", gradients / images},
                         {kContrastLabel, scale_.contrast}};
-  if (scale_.refine_contrast && norm > 0) {
-    // The fit is of images whose drawings have the present contrast in them already.
-    constexpr double kRate = 0.1;
-    scale_.contrast *= 1 + kRate * (overlap / norm - 1);
+  if (scale_.refine_contrast) {
+    scale_.contrast = refined_contrast(scale_.contrast, overlap, norm);
   }
   result.carried = {{kContrastLabel, scale_.contrast}};
   return result;

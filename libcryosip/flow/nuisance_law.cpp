@@ -6,8 +6,21 @@
 
 #include "formats/error.hpp"
 #include "libcryosip/core/random.hpp"
+#include "libcryosip/core/units.hpp"
 
 namespace cryosip {
+
+std::string to_string(PoseLaw poses) {
+  switch (poses) {
+    case PoseLaw::Uniform:
+      return "uniform";
+    case PoseLaw::Given:
+      return "given";
+    case PoseLaw::InPlane:
+      return "in-plane";
+  }
+  return {};
+}
 
 NuisanceLaw::NuisanceLaw(const ImageSet& images, PoseLaw poses, std::uint64_t seed)
     : images_(images), poses_(poses), seed_(seed) {
@@ -17,6 +30,12 @@ NuisanceLaw::NuisanceLaw(const ImageSet& images, PoseLaw poses, std::uint64_t se
                     ": poses are to be taken from the images, which have none (rlnAngleRot, "
                     "rlnAngleTilt, rlnAnglePsi)");
   }
+  if (poses == PoseLaw::InPlane && !images.has_views()) {
+    throw Error(ErrorKind::Usage,
+                images.table().source +
+                    ": all of the poses but the in-plane angle is to be taken from the images, "
+                    "which have none (rlnAngleRot, rlnAngleTilt)");
+  }
 }
 
 ImagingCondition NuisanceLaw::sample(std::int64_t step, std::size_t conformation) const {
@@ -25,6 +44,9 @@ ImagingCondition NuisanceLaw::sample(std::int64_t step, std::size_t conformation
   if (poses_ == PoseLaw::Uniform) {
     RandomStream pose(seed_, StreamPurpose::FlowPose, at_step, conformation);
     condition.pose = {pose.rotation(), Eigen::Vector2d::Zero()};
+  } else if (poses_ == PoseLaw::InPlane) {
+    RandomStream pose(seed_, StreamPurpose::FlowPose, at_step, conformation);
+    condition.pose = turned_in_plane(condition.pose, pose.uniform(0, 2 * kPi));
   }
   return condition;
 }

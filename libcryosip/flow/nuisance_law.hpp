@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "libcryosip/dataset/image_set.hpp"
 #include "libcryosip/forward/imaging.hpp"
@@ -11,7 +12,11 @@ namespace cryosip {
 enum class PoseLaw {
   Uniform,  ///< rotations uniform on SO(3), the molecule centred
   Given,    ///< poses and shifts of the data set's images
+  InPlane,  ///< the same, but for their in-plane angle psi, which is uniform
 };
+
+/// "uniform", "given" or "in-plane".
+std::string to_string(PoseLaw poses);
 
 /// Draws from streams keyed by (seed, step, conformation): the same whatever the threads.
 class NuisanceLaw {
@@ -19,11 +24,13 @@ class NuisanceLaw {
   /// @param images  optics are drawn from its images, and poses where the law is Given; must
   /// outlive
   ///                this object
-  /// @throws Error(Usage) PoseLaw::Given for images without poses
+  /// @throws Error(Usage) PoseLaw::Given for images without poses, PoseLaw::InPlane for images
+  ///                      without views
   NuisanceLaw(const ImageSet& images, PoseLaw poses, std::uint64_t seed);
 
   /// omega of one simulated image (paper section 2.5.3, method A).  Optics come from an image drawn
-  /// at random; under PoseLaw::Given the pose is that same image's.
+  /// at random; where the law is not Uniform the pose, or what is known of it, is that same
+  /// image's.
   [[nodiscard]] ImagingCondition sample(std::int64_t step, std::size_t conformation) const;
   /// Which image that is.
   [[nodiscard]] std::size_t image(std::int64_t step, std::size_t conformation) const;

@@ -70,8 +70,7 @@ std::string describe(const SampleObjectiveOptions& options) {
       text << "likelihood";
       break;
   }
-  text << " poses=" << (options.poses == PoseLaw::Uniform ? "uniform" : "given")
-       << " sampling=" << word(options.sampling.method)
+  text << " poses=" << to_string(options.poses) << " sampling=" << word(options.sampling.method)
        << " nuisances=" << options.sampling.nuisances
        << " images-per-step=" << options.images_per_step;
   if (!is_likelihood) {

@@ -131,7 +131,8 @@ std::vector<double> PolarBasis::band_pixels(const PolarInput& image) const {
     values += (*image.pixel_sum - values.sum()) / static_cast<double>(grid_.pixels());
   }
   const bool is_cut = band_box_ < grid_.box;
-  if (!image.times && !is_cut) {
+  const bool is_shifted = !image.shift_angstrom.isZero(0);
+  if (!image.times && !is_cut && !is_shifted) {
     return pixels;
   }
   std::vector<std::complex<double>> spectrum(transform_.spectrum_size());
@@ -143,18 +144,31 @@ std::vector<double> PolarBasis::band_pixels(const PolarInput& image) const {
   const double step = 1 / grid_.edge_angstrom();
   // Unitary on both sides.  Both origins are at the box's centre: the signs cancel.
   const double scale = static_cast<double>(band_box_) / grid_.box;
+  // exp(2 pi i k shift) along one axis; on a Nyquist line, where k and -k are one, their mean.
+  const auto phase = [&](int k, double shift_angstrom) {
+    const std::complex<double> value = std::polar(1.0, 2 * kPi * k * step * shift_angstrom);
+    return k == half && !is_cut ? value.real() : value;
+  };
+  std::vector<std::complex<double>> phases;  // along x
+  for (int kx = 0; kx <= last; ++kx) {
+    phases.push_back(phase(kx, image.shift_angstrom.x()));
+  }
   for (int row = 0; row < band_box_; ++row) {
     const int ky = row <= half ? row : row - band_box_;
     if (std::abs(ky) > last) {
       continue;
     }
     const int source_row = ky < 0 ? ky + grid_.box : ky;
+    const std::complex<double> row_phase = phase(ky, image.shift_angstrom.y());
     for (int kx = 0; kx <= last; ++kx) {
       const auto from =
           static_cast<std::size_t>(Eigen::Index{source_row} * (grid_.box / 2 + 1) + kx);
       const double transfer = image.times ? (*image.times)(kx * step, ky * step) : 1;
-      band[static_cast<std::size_t>(Eigen::Index{row} * (half + 1) + kx)] =
-          scale * transfer * spectrum[from];
+      std::complex<double> value = scale * transfer * spectrum[from];
+      if (is_shifted) {
+        value *= row_phase * phases[static_cast<std::size_t>(kx)];
+      }
+      band[static_cast<std::size_t>(Eigen::Index{row} * (half + 1) + kx)] = value;
     }
   }
   pixels.resize(band_transform_.pixels());

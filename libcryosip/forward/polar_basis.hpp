@@ -26,6 +26,9 @@ struct PolarInput {
   /// sum is its background's: give it what a drawing has (PolarImageModel::pixel_sum() times
   /// contrast and the CTF at 0), and no background reaches the rings.
   std::optional<double> pixel_sum = std::nullopt;
+  /// What lies here comes to the box's centre, by a phase of the spectrum: exactly, what leaves the
+  /// box on one side coming in on the other.  A CTF and white noise stay what they are.
+  Eigen::Vector2d shift_angstrom = Eigen::Vector2d::Zero();
 };
 
 /// With F(r, phi) the image's unitary Fourier transform at the frequency r (cos phi, sin phi), its

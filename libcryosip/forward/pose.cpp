@@ -38,6 +38,10 @@ Pose displaced(const Pose& pose,
   return result;
 }
 
+Pose turned_in_plane(const Pose& pose, double turn_radian) {
+  return {about_z(turn_radian * kDegreePerRadian) * pose.rotation, pose.shift_angstrom};
+}
+
 Eigen::Matrix3d rotation_matrix(const EulerAngles& angles) {
   return about_z(angles.psi_degree) * about_y(angles.tilt_degree) * about_z(angles.rot_degree);
 }

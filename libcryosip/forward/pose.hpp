@@ -34,6 +34,9 @@ Pose displaced(const Pose& pose,
                const Eigen::Vector3d& turn_radian,
                const Eigen::Vector2d& shift_angstrom);
 
+/// psi -> psi + turn: about the view's axis, at the molecule's origin, which stays where it is.
+Pose turned_in_plane(const Pose& pose, double turn_radian);
+
 /// A = Rz(psi) Ry(tilt) Rz(rot) with Rz(t) = [[cos t, sin t, 0], [-sin t, cos t, 0], [0, 0, 1]] and
 /// Ry(t) = [[cos t, 0, -sin t], [0, 1, 0], [sin t, 0, cos t]], as RELION's Euler_angles2matrix.
 Eigen::Matrix3d rotation_matrix(const EulerAngles& angles);

@@ -20,7 +20,7 @@ std::string describe(const MapOptions& options, PoseLaw poses) {
   std::ostringstream text;
   text << "map structures=" << options.structures
        << " fractions=" << (options.fractions == FractionLaw::Equal ? "equal" : "estimated")
-       << " poses=" << (poses == PoseLaw::Given ? "given" : "uniform");
+       << " poses=" << to_string(poses);
   if (poses == PoseLaw::Uniform) {
     text << " nuisances=" << options.nuisances;
   }
@@ -41,6 +41,11 @@ PoseLaw choose_poses(const ConformationModel& model,
   }
   const PoseLaw poses =
       options.poses.value_or(images.has_poses() ? PoseLaw::Given : PoseLaw::Uniform);
+  if (poses == PoseLaw::InPlane) {
+    throw Error(ErrorKind::Usage,
+                "map: poses are given or uniform; views without their in-plane angle are for the "
+                "flow");
+  }
   // Says so where there are none to be given.
   static_cast<void>(NuisanceLaw(images, poses, options.seed));
   return poses;
@@ -211,7 +216,12 @@ class ImageMap {
         model_(model.image_model(images.grid(), options.resolution_angstrom, options.imaging)),
         progress_(progress) {
     progress.note(describe(images, *model_));
-    coefficients_ = std::make_unique<ImageCoefficients>(images, *model_, progress);
+    coefficients_ = std::make_unique<ImageCoefficients>(
+        images,
+        *model_,
+        progress,
+        ImageCoefficients::kDefaultBudgetBytes,
+        estimate_whitening(model, images, options.noise_sigma, progress));
     // Without an entry here it is one of the unknowns.
     options_.contrast = known_contrast(model, options.contrast);
     // That of single precision, averaged over images.
@@ -253,6 +263,8 @@ class ImageMap {
     best.ensemble.model = start.model;
     best.ensemble.seed = options_.seed;
     best.ensemble.objective = description;
+    record_scale(
+        {best.noise_sigma, best.contrast}, options_.noise_sigma.has_value(), best.ensemble);
     best.log = std::move(log);
     if (poses_ == PoseLaw::Uniform) {
       warn_of_few_nuisances(best.nuisances_per_image);
@@ -391,8 +403,6 @@ formats::StarFile to_star(const MapResult& result, std::vector<std::string> comm
   pairs.add_pair_integer("sipIterations", result.iterations);
   pairs.add_pair("sipTermination", std::string_view(to_string(result.termination)));
   pairs.add_pair_integer("sipRestart", static_cast<std::int64_t>(result.restart));
-  pairs.add_pair(kNoiseLabel, result.noise_sigma);
-  pairs.add_pair(kContrastLabel, result.contrast);
   pairs.add_pair("sipStructuresPerImage", result.structures_per_image);
   pairs.add_pair("sipNuisancesPerImage", result.nuisances_per_image);
   file.tables.push_back(std::move(pairs));

@@ -38,8 +38,9 @@ struct MapOptions {
   ImagingOptions imaging;
   /// Finest detail compared, in angstrom; 0: ConformationModel::finest_detail_angstrom().
   double resolution_angstrom = 0;
-  std::optional<double> noise_sigma;  ///< of a pixel; none: measured outside the particles' circle
-  std::optional<double> contrast;     ///< none: estimated together with the structures
+  /// Of a pixel's white noise; none: measured outside the particles' circle, and whitened.
+  std::optional<double> noise_sigma;
+  std::optional<double> contrast;  ///< none: estimated together with the structures
   /// A larger data set is first minimised on this many images spread over it, then whole.
   std::size_t first_images = 4000;
   /// Tolerance in nats an image; iterations of each stage; rounding is that of single precision.
@@ -68,7 +69,7 @@ struct MapRecord {
 };
 
 struct MapResult {
-  Ensemble ensemble;     ///< the structures, weights the fractions
+  Ensemble ensemble;     ///< the structures, weights the fractions; noise and contrast recorded
   double objective = 0;  ///< on all images, see MapEvaluation::objective
   std::int64_t iterations = 0;
   MapTermination termination = MapTermination::Converged;  ///< of the restart that is kept
@@ -102,8 +103,7 @@ MapResult map_on_images(const Ensemble& start,
 std::string to_string(MapTermination termination);
 
 /// The ensemble's blocks and block sip_map, pairs: sipFinalObjective, sipIterations,
-/// sipTermination, sipRestart, sipNoiseSigma, sipContrast, sipStructuresPerImage,
-/// sipNuisancesPerImage.
+/// sipTermination, sipRestart, sipStructuresPerImage, sipNuisancesPerImage.
 formats::StarFile to_star(const MapResult& result, std::vector<std::string> comments);
 /// Block sip_map_log: a row an iteration.
 formats::StarTable to_star(const std::vector<MapRecord>& log);

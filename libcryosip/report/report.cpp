@@ -37,6 +37,7 @@ constexpr std::array kCarried = {
     Known{"sipNoiseSigma", "noise sigma of a pixel"},
     Known{"sipContrast", "contrast of the drawings in the images"},
     Known{"sipInitialTemperature", "temperature at the start"},
+    Known{"sipInPlaneAngles", "in-plane angles of the integral"},
     Known{"sipNoiseInflation", "noise added to tell views apart less"}};
 
 constexpr std::array kMetrics = {
@@ -136,9 +137,7 @@ class Writer {
   void look_at_images(Progress& progress) {
     ImagePanelOptions options = options_.images;
     const FlowProgress& flow = run_.ensemble.flow;
-    if (!options.drawing.noise_sigma) {
-      options.drawing.noise_sigma = flow.carried(kNoiseLabel);
-    }
+    options.drawing.noise_sigma = given_noise(options.drawing.noise_sigma, run_.ensemble);
     if (!options.drawing.contrast) {
       options.drawing.contrast = flow.carried(kContrastLabel);
     }

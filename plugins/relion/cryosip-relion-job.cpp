@@ -467,7 +467,8 @@ cli::Tool tool(JobFolder* folder) {
        "what is compared: likelihood, mmd or energy; auto: likelihood")  //
       ("poses",
        po::value<std::string>()->default_value("auto")->value_name("WORD"),
-       "given (by the particles) or uniform (unknown); auto: given where they have them")  //
+       "given (by the particles), in-plane (given but for psi) or uniform (unknown); auto: given "
+       "where they have them")  //
       ("resolution",
        po::value<double>()->default_value(0)->value_name("A"),
        "finest detail compared, in angstrom; 0: where the model's image fades, at most 6")  //

@@ -14,7 +14,7 @@ column() { awk -v label="_$1" '$1 == label { sub("#", "", $2); n = $2 } /@/ { pr
 
 # shellcheck disable=SC2086  # the commands are lists of words
 {
-  for how in '--poses given' '--poses uniform --views 40 --noise-sigma 1 --contrast 1 --shift-sigma 2'; do
+  for how in '--poses given' '--poses in-plane --shift-sigma 1' '--poses uniform --views 40 --noise-sigma 1 --contrast 1 --shift-sigma 2'; do
     $assign $how start.star -j 1 -o once.star 2>err || complain "$how: failed: $(cat err)"
     $assign $how start.star -j 2 -o threads.star 2>err || complain "$how: failed on two threads"
     cmp once.star threads.star || complain "$how: one thread and two differ"

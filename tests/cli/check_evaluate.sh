@@ -115,7 +115,7 @@ expect() { expect_failure cryosip-evaluate "never.star components.star densities
   expect 2 '--components counts those of --principal-components' $with_images --components 3 start.star -o never.star
   expect 2 '--components: 0 found' \
     $with_images --components 0 --principal-components components.star start.star -o never.star
-  expect 2 "--poses: 'guess' found, expected auto, given, uniform" $with_images --poses guess start.star -o never.star
+  expect 2 "--poses: 'guess' found, expected auto, given, in-plane, uniform" $with_images --poses guess start.star -o never.star
   expect 2 '3 observed images to compare, expected at least 4' $with_images --image-count 3 start.star -o never.star
   expect 2 '--image-count: -1 found' $with_images --image-count -1 start.star -o never.star
   expect 2 'the noise sigma must not be negative' $with_images --noise-sigma -1 start.star -o never.star

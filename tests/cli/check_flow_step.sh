@@ -13,7 +13,7 @@ expect() { expect_failure cryosip-flow-step "never.star" "$@"; }
 
 # shellcheck disable=SC2086  # the commands are lists of words
 {
-  for how in '--poses given' '--angle-error 2 --shift-error 3' '--poses uniform --views 4' '--poses uniform --objective mmd' \
+  for how in '--poses given' '--poses in-plane' '--poses in-plane --shift-sigma 2 --injection 0.1' '--angle-error 2 --shift-error 3' '--poses uniform --views 4' '--poses uniform --objective mmd' \
     '--poses uniform --objective mmd --in-plane drawn' '--poses uniform --objective energy' \
     '--integrator euler --step-size 1e-3' '--integrator momentum --step-size 1e-3 --momentum 0.5' \
     '--weight-rate 0.1 --injection 0.1' \
@@ -112,6 +112,10 @@ expect() { expect_failure cryosip-flow-step "never.star" "$@"; }
   expect 2 ".*gaussian, laplace, imq" $flow --objective mmd --kernel tophat start.star -o never.star
   expect 2 '.*in-plane angle can be integrated out' \
     $flow --poses uniform --objective energy --in-plane integrated start.star -o never.star
+  expect 2 '.*for the likelihood alone' \
+    $flow --poses in-plane --objective mmd --in-plane integrated start.star -o never.star
+  expect 2 '.*multiple of 8' $flow --poses in-plane --angles 20 start.star -o never.star
+  $flow --poses in-plane --objective energy --steps 2 start.star -o energy.star || complain 'the energy distance with in-plane poses failed'
   expect 2 '.*multiple of 8' $flow --poses uniform --angles 20 start.star -o never.star
   expect 2 '.*nuisances' $flow --objective mmd --sampling A --nuisances 2 start.star -o never.star
   expect 2 'errors of poses are integrated out by the likelihood with given poses alone' \
@@ -123,7 +127,7 @@ expect() { expect_failure cryosip-flow-step "never.star" "$@"; }
   cryosip-simulate --quiet --model modes.nmd --mixture mixture.star --count 60 --box 32 --angpix 4.5 \
     --snr 0.2 --noise-b-factor 300 -o coloured || complain "--noise-b-factor failed"
   flow_coloured="cryosip-flow-step --no-provenance --images coloured.star --images-per-step 10"
-  for how in '--poses given' '--poses uniform --views 4' '--poses uniform --objective mmd'; do
+  for how in '--poses given' '--poses in-plane' '--poses uniform --views 4' '--poses uniform --objective mmd'; do
     $flow_coloured $how start.star --steps 10 -j 1 -o once.star 2>err || complain "$how, coloured: failed"
     grep -q 'noise of optics group opticsGroup1: sigma .*, coloured: ' err || complain "$how, coloured: said $(cat err)"
     $flow_coloured -q $how start.star --steps 10 -j 2 -o threads.star || complain "$how, coloured: failed"
@@ -155,6 +159,29 @@ expect() { expect_failure cryosip-flow-step "never.star" "$@"; }
   sed '/rlnAngle/d; s/@\([^ ]*\) \([^ ]*\) [^ ]* [^ ]* [^ ]*/@\1 \2/' particles.star >no_poses.star
   expect 2 'no_poses.star: poses are to be taken from the images, which have none' \
     cryosip-flow-step --quiet --images no_poses.star --poses given --objective mmd start.star -o never.star
+  expect 2 'no_poses.star: all of the poses but the in-plane angle is to be taken .* \(rlnAngleRot, rlnAngleTilt\)' \
+    cryosip-flow-step --quiet --images no_poses.star --poses in-plane start.star -o never.star
+
+  # Psi is not looked at with in-plane poses: any others do, or none.  With given ones they mislead.
+  cryosip-simulate --quiet --model modes.nmd --mixture mixture.star --count 300 --box 32 --angpix 4.5 --snr 0.3 --ctf none -o states
+  psi=$(sed -n 's/^_rlnAnglePsi #//p' states.star)
+  awk -v n="$psi" '/@/ { $n = (NR * 77) % 360 } { print }' states.star >scrambled.star
+  sed 's/rlnAnglePsi/rlnAngleOdd/' states.star >views.star
+  cryosip-init-particles --quiet --model modes.nmd --count 60 -o many.star
+  distance() { cryosip-evaluate --quiet --truth states_truth.star "$1" | awk '$1 == "w1" && $2 == 1 { print $4 }'; }
+  find_states() { # NAME ARGS..: W1 along the first mode
+    to=$1; shift
+    cryosip-flow-step --quiet --images-per-step 24 --steps 50 "$@" many.star -o "$to.star" 2>err || complain "$*: failed"
+    distance "$to.star"
+  }
+  start=$(distance many.star)
+  found=$(find_states found --images scrambled.star --poses in-plane)
+  alone=$(find_states alone --images views.star --poses in-plane)
+  misled=$(find_states misled --images scrambled.star --poses given)
+  true=$(find_states true --images states.star --poses given)
+  echo "$start $found $alone $misled $true" |
+    awk '{ exit !($2 < 0.5 * $1 && $2 < 1.1 * $5 && $3 < 1.1 * $5 && $4 > 2 * $2) }' ||
+    complain "in-plane poses: W1 $start -> $found, without psi $alone, misled $misled, with true poses $true"
   expect 3 '/no/such.star: cannot be opened' $flow /no/such.star -o never.star
   expect 3 '/no/such.star: ' cryosip-flow-step --quiet --images /no/such.star start.star -o never.star
   row=$(grep -n '^[0-9]' start.star | head -1 | cut -d : -f 1)

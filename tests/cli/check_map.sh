@@ -92,6 +92,7 @@ value() { sed -n "s/^_$1  *//p" "$2"; }
     cryosip-map --quiet --images particles.star --structures 13 start.star -o never.star
   expect 2 'map: the ensemble has as many' $map once.star --restarts 2 -o never.star
   expect 2 'map: .*positive prior sigma' $map --prior-sigma 0 start.star -o never.star
+  expect 2 'map: poses are given or uniform' $map --poses in-plane start.star -o never.star
   expect 2 'map: .*at least one nuisance' $map --poses uniform --nuisances 0 start.star -o never.star
   expect 2 'expected a number of iterations and a tolerance' $map --tolerance -1 start.star -o never.star
   cryosip-normal-modes --quiet "$testdata/hinge_dimer.pdb" --modes 3 -o three.nmd

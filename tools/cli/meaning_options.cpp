@@ -7,7 +7,8 @@ po::options_description meaning_option_group() {
   group.add_options()  //
       ("poses",
        po::value<std::string>()->default_value("auto")->value_name("WORD"),
-       "given (by the STAR file) or uniform (unknown); auto: given where the file has them")  //
+       "given (by the STAR file), in-plane (given but for psi, which is unknown) or uniform "
+       "(unknown, the molecule centred); auto: given where the file has them")  //
       ("noise-sigma",
        po::value<double>()->value_name("SIGMA"),
        "standard deviation of a pixel's noise; by default measured outside the circle")  //
@@ -21,10 +22,12 @@ po::options_description meaning_option_group() {
 }
 
 std::optional<PoseLaw> pose_law(const Invocation& invocation) {
-  return word_option<std::optional<PoseLaw>>(
-      invocation,
-      "poses",
-      {{"auto", std::nullopt}, {"given", PoseLaw::Given}, {"uniform", PoseLaw::Uniform}});
+  return word_option<std::optional<PoseLaw>>(invocation,
+                                             "poses",
+                                             {{"auto", std::nullopt},
+                                              {"given", PoseLaw::Given},
+                                              {"in-plane", PoseLaw::InPlane},
+                                              {"uniform", PoseLaw::Uniform}});
 }
 
 std::optional<double> optional_number(const Invocation& invocation, const std::string& option) {

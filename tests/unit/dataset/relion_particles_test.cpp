@@ -200,9 +200,17 @@ TEST(RelionParticles, UsesPixelOriginsBesideOpticsWithAWarning) {
 TEST(RelionParticles, HasNoPosesUnlessAllThreeAnglesAreThere) {
   const ParticleTable some = read(std::string(kOptics) + with(kParticles, "AngleTilt", "AngleOdd"));
   EXPECT_FALSE(some.has_poses);
+  EXPECT_FALSE(some.has_views);
   EXPECT_EQ(some.records[0].pose.rotation, Eigen::Matrix3d::Identity());
   EXPECT_EQ(some.records[0].pose.shift_angstrom, Eigen::Vector2d::Zero());
   EXPECT_THAT(some.warnings, ElementsAre(HasSubstr("only some of rlnAngleRot")));
+
+  // Views alone are kept, psi 0.
+  const ParticleTable views = read(std::string(kOptics) + with(kParticles, "AnglePsi", "AngleOdd"));
+  EXPECT_FALSE(views.has_poses);
+  EXPECT_TRUE(views.has_views);
+  EXPECT_NEAR(euler_angles(views.records[0].pose.rotation).psi_degree, 0, 1e-9);
+  EXPECT_NE(views.records[0].pose.rotation, Eigen::Matrix3d::Identity());
 
   // In-plane angles alone are what 2D classification leaves: nothing to warn of.
   const ParticleTable none = read("data_\nloop_\n_rlnImageName\n_rlnAnglePsi\n1@a.mrcs 5\n");

@@ -1,4 +1,7 @@
-// What coloured noise does to a flow, and that whitening undoes it.
+// What coloured noise does to a flow and to what else looks at images, and that whitening undoes
+// it.
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
@@ -6,11 +9,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "libcryosip/assess/assignment.hpp"
 #include "libcryosip/assess/ensemble_distance.hpp"
+#include "libcryosip/assess/image_comparison.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/dataset/simulation.hpp"
 #include "libcryosip/flow/image_flow.hpp"
 #include "libcryosip/forward/atomic_model.hpp"
+#include "libcryosip/map/image_map.hpp"
 #include "libcryosip/structure/initial_ensemble.hpp"
 #include "tests/support/small_molecule.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -38,7 +44,7 @@ class ColouredNoiseFlow : public ::testing::Test {
     SimulationResult truth;
     std::unique_ptr<const ImageSet> set;
   };
-  [[nodiscard]] Images images(double b_factor, double snr) const {
+  [[nodiscard]] Images images(double b_factor, double snr, std::size_t count = 800) const {
     Mixture law;
     law.weights = Eigen::Vector2d(0.5, 0.5);
     law.means.resize(2, 2);
@@ -46,7 +52,7 @@ class ColouredNoiseFlow : public ::testing::Test {
     law.sigmas.resize(2, 2);
     law.sigmas << 0.2, 0.2, 0.4, 0.4;
     SimulationOptions options;
-    options.count = 800;
+    options.count = count;
     options.grid = {24, 3.5};
     options.snr = snr;
     options.optics = SimulationOptions::Optics::None;
@@ -104,10 +110,85 @@ TEST_F(ColouredNoiseFlow, WhiteningRestoresTheFigures) {
   EXPECT_THAT(notes.notes, Contains(HasSubstr("coloured")));
 }
 
+TEST_F(ColouredNoiseFlow, MapIsWhitenedToo) {
+  const Images coloured = images(300, 0.15);
+  const auto map = [&](std::optional<double> noise_sigma, Progress& progress) {
+    MapOptions options;
+    options.structures = 8;
+    options.noise_sigma = noise_sigma;
+    return map_on_images(
+               initial_ensemble(2, {.count = 40}), model_, *coloured.set, options, progress)
+        .ensemble;
+  };
+  Notes notes;
+  SilentProgress silent;
+  const Ensemble whitened = map(std::nullopt, notes);
+  const Ensemble taken_for_white = map(coloured.truth.noise_sigma, silent);
+  EXPECT_GT(error(taken_for_white, coloured).norm(), 1.5 * error(whitened, coloured).norm());
+  EXPECT_THAT(notes.notes, Contains(HasSubstr("coloured")));
+  // For those who take the ensemble on.
+  EXPECT_NEAR(*whitened.flow.carried(kNoiseLabel),
+              coloured.truth.noise_sigma,
+              0.05 * coloured.truth.noise_sigma);
+  EXPECT_FALSE(given_noise(std::nullopt, whitened));
+  EXPECT_EQ(given_noise(std::nullopt, taken_for_white), coloured.truth.noise_sigma);
+}
+
+TEST_F(ColouredNoiseFlow, ImagesOfTheTruthAreThoseObservedOnceWhitened) {
+  const Images coloured = images(300, 0.15);
+  const Ensemble& truth = coloured.truth.truth;
+  // Standard errors away from nothing.
+  const auto distance = [&](std::optional<double> noise_sigma, Progress& progress) {
+    ImageComparisonOptions options;
+    options.noise_sigma = noise_sigma;
+    const ImageComparison comparison =
+        compare_images(model_, *coloured.set, truth, nullptr, truth, options, progress);
+    const auto row = [&](const std::string& metric) {
+      return std::find_if(comparison.rows.begin(),
+                          comparison.rows.end(),
+                          [&](const EvaluationRow& one) { return one.metric == metric; })
+          ->final_value;
+    };
+    return row("image_energy_distance") / row("image_energy_distance_error");
+  };
+  Notes notes;
+  SilentProgress silent;
+  EXPECT_LT(std::abs(distance(std::nullopt, notes)), 4);
+  EXPECT_GT(distance(coloured.truth.noise_sigma, silent), 20);
+  EXPECT_THAT(notes.notes, Contains(HasSubstr("coloured")));
+}
+
+TEST_F(ColouredNoiseFlow, AssignmentsKnowHowWellTheyKnowOnceWhitened) {
+  const Images coloured = images(300, 0.15, 250);
+  Ensemble truth = coloured.truth.truth;
+  // Root mean square of the error over the standard deviation that the posterior tells: 1 where
+  // that is true.
+  const auto calibration = [&](std::optional<PoseLaw> poses, std::optional<double> noise_sigma) {
+    AssignmentOptions options;
+    options.poses = poses;
+    options.noise_sigma = noise_sigma;
+    options.contrast = 1;
+    SilentProgress silent;
+    const Assignments assigned = assign_images(truth, model_, *coloured.set, options, silent);
+    return std::sqrt(
+        ((assigned.means - truth.coordinates).array() / assigned.sigmas.array()).square().mean());
+  };
+  for (const PoseLaw poses : {PoseLaw::Given, PoseLaw::InPlane}) {
+    EXPECT_NEAR(calibration(poses, std::nullopt), 1, 0.15);
+    EXPECT_GT(calibration(poses, coloured.truth.noise_sigma), 1.3);
+  }
+  // Recorded with the ensemble: as measured, so whitened; as given, so white.
+  truth.flow.carry(kNoiseLabel, coloured.truth.noise_sigma);
+  EXPECT_NEAR(calibration(PoseLaw::Given, std::nullopt), 1, 0.15);
+  truth.flow.carry(kNoiseGivenLabel, 1);
+  EXPECT_EQ(calibration(PoseLaw::Given, std::nullopt),
+            calibration(PoseLaw::Given, coloured.truth.noise_sigma));
+}
+
 TEST_F(ColouredNoiseFlow, IsTheSameOnAnyNumberOfThreadsUnderEveryLaw) {
   SilentProgress silent;
-  const Images set = images(300, 0.15);
-  for (const PoseLaw law : {PoseLaw::Given, PoseLaw::Uniform}) {
+  const Images set = images(300, 0.15, 250);
+  for (const PoseLaw law : {PoseLaw::Given, PoseLaw::InPlane, PoseLaw::Uniform}) {
     const auto on_threads = [&](std::size_t threads) {
       const ThreadLimit limit(threads);
       return flowed(set, std::nullopt, silent, law).coordinates;

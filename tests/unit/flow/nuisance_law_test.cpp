@@ -1,11 +1,13 @@
 #include "libcryosip/flow/nuisance_law.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include <gtest/gtest.h>
 
 #include "formats/error.hpp"
+#include "libcryosip/core/units.hpp"
 #include "tests/support/simulated_set.hpp"
 
 namespace cryosip {
@@ -49,6 +51,36 @@ TEST(BatchSchedule, IsCutToTheImagesThereAre) {
 TEST(BatchSchedule, RefusesToLookAtNothing) {
   EXPECT_THROW(BatchSchedule(10, 0, 1), Error);
   EXPECT_THROW(BatchSchedule(0, 4, 1), Error);
+}
+
+TEST(NuisanceLaw, InPlaneTurnsTheViewOfOneImageAboutItsAxis) {
+  const testing::SimulatedSet data;
+  const auto images = data.images();
+  const NuisanceLaw law(*images, PoseLaw::InPlane, 1);
+
+  double cosine = 0;
+  double sine = 0;
+  constexpr std::size_t kDraws = 400;
+  for (std::size_t i = 0; i < kDraws; ++i) {
+    const Pose pose = law.sample(5, i).pose;
+    const Pose given = images->condition(law.image(5, i)).pose;
+    EXPECT_EQ(pose.shift_angstrom, given.shift_angstrom);
+    const EulerAngles own = euler_angles(given.rotation);
+    const EulerAngles drawn = euler_angles(pose.rotation);
+    EXPECT_NEAR(drawn.rot_degree, own.rot_degree, 1e-6);
+    EXPECT_NEAR(drawn.tilt_degree, own.tilt_degree, 1e-6);
+    const double turn = (drawn.psi_degree - own.psi_degree) * kRadianPerDegree;
+    cosine += std::cos(turn) / kDraws;
+    sine += std::sin(turn) / kDraws;
+  }
+  // Uniform: means of standard deviation 1 / sqrt(2 * 400).
+  EXPECT_LT(std::hypot(cosine, sine), 5 / std::sqrt(2.0 * kDraws));
+
+  ParticleTable table = data.truth().particles;
+  table.has_poses = false;
+  EXPECT_NO_THROW(NuisanceLaw(ImageSet(table, {}), PoseLaw::InPlane, 1));
+  table.has_views = false;
+  EXPECT_THROW(NuisanceLaw(ImageSet(table, {}), PoseLaw::InPlane, 1), Error);
 }
 
 TEST(NuisanceLaw, GivenTakesPoseAndOpticsOfOneImage) {

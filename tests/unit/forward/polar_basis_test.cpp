@@ -56,9 +56,9 @@ class Molecule {
   }
   [[nodiscard]] Eigen::VectorXf pixels(const Eigen::Vector3d& coordinates,
                                        const EulerAngles& angles,
-                                       const std::optional<Ctf>& ctf = std::nullopt) const {
-    Pose pose;
-    pose.rotation = rotation_matrix(angles);
+                                       const std::optional<Ctf>& ctf = std::nullopt,
+                                       const Eigen::Vector2d& shift_angstrom = {0, 0}) const {
+    const Pose pose{rotation_matrix(angles), shift_angstrom};
     return forward_.basis().synthesise(forward_.image(coordinates, {pose, ctf})).cast<float>();
   }
 
@@ -224,6 +224,43 @@ TEST(PolarBasis, AGivenPixelSumTakesTheBackgroundOut) {
   observed.pixel_sum = pixels.cast<double>().sum();
 
   const Eigen::VectorXf expected = basis.analyse(input(pixels));
+  EXPECT_LT((basis.analyse(observed) - expected).norm(), 1e-5F * expected.norm());
+}
+
+TEST(PolarBasis, AShiftIsUndoneExactlyWholeOrCutWithACtfOrWithout) {
+  constexpr ImageGrid kFine = {64, 1.25};
+  const Eigen::Vector2d shift(3.1, -5.7);
+  for (const ImageGrid& grid : {kGrid, kFine}) {
+    const Molecule molecule(grid);
+    const PolarBasis basis(grid, kResolution, molecule.radius());
+    for (const bool has_ctf : {false, true}) {
+      const std::optional<Ctf> ctf = has_ctf ? std::optional(Ctf(optics())) : std::nullopt;
+      const Eigen::VectorXf centred = molecule.pixels({1, 0, 0}, {25, 70, 40}, ctf);
+      const Eigen::VectorXf shifted = molecule.pixels({1, 0, 0}, {25, 70, 40}, ctf, shift);
+      PolarInput observed = input(shifted);
+      observed.times = ctf;
+      observed.shift_angstrom = shift;
+      PolarInput reference = input(centred);
+      reference.times = ctf;
+
+      const Eigen::VectorXf expected = basis.analyse(reference);
+      EXPECT_LT((basis.analyse(observed) - expected).norm(), 1e-5F * expected.norm());
+    }
+  }
+  // Back and forth, Nyquist lines and all: a whole pixel is a cyclic move.
+  const PolarBasis basis(kGrid, kResolution, 25);
+  const Eigen::VectorXf pixels = random_pixels(kGrid.pixels(), 4);
+  Eigen::VectorXf moved(pixels.size());
+  for (int y = 0; y < kGrid.box; ++y) {
+    for (int x = 0; x < kGrid.box; ++x) {
+      moved(y * kGrid.box + x) =
+          pixels((y + 3) % kGrid.box * kGrid.box + (x + kGrid.box - 2) % kGrid.box);
+    }
+  }
+  PolarInput observed = input(pixels);
+  observed.shift_angstrom =
+      Eigen::Vector2d(-2, 3) * kGrid.pixel_size_angstrom;  // what lies there comes to the centre
+  const Eigen::VectorXf expected = basis.analyse(input(moved));
   EXPECT_LT((basis.analyse(observed) - expected).norm(), 1e-5F * expected.norm());
 }
 

@@ -15,6 +15,7 @@
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/dataset/simulation.hpp"
+#include "libcryosip/flow/image_scale.hpp"
 #include "libcryosip/forward/identity_model.hpp"
 #include "tests/support/simulated_set.hpp"
 #include "tests/support/stacks.hpp"
@@ -371,8 +372,9 @@ TEST_F(MapOnViews, SaysHowItEndedInItsFile) {
   EXPECT_EQ(pairs.text("sipTermination"), "iterations");
   EXPECT_EQ(pairs.integer("sipIterations"), 2);
   EXPECT_EQ(pairs.number("sipFinalObjective"), result.objective);
-  EXPECT_EQ(pairs.number("sipContrast"), 1);
   const Ensemble read = read_ensemble(file);
+  EXPECT_EQ(read.flow.carried(kContrastLabel), 1);
+  EXPECT_EQ(read.flow.carried(kNoiseLabel), result.noise_sigma);
   EXPECT_EQ(read.coordinates, result.ensemble.coordinates);
   EXPECT_EQ(read.objective, "map structures=2 fractions=estimated poses=given");
   EXPECT_EQ(to_star(result.log).rows(), 2U);
