@@ -52,12 +52,18 @@ double plug_in_bandwidth(const Eigen::VectorXd& points, const Eigen::VectorXd& w
 /// is about the density itself and not about a smoothed one.
 ///
 /// The bandwidth h is the resolution that the data have.  With refits: where the mean squared error
-/// that they tell is least,
-///   integral of Var f_h + max(0, integral of (f_h - f_0)^2 - Var(f_h - f_0)),
-/// Var over the refits and f_0 a kernel estimate an eighth as wide as Silverman's: it grows with
-/// the noise of images and their small number, however many conformations there are.  Without:
-/// plug_in_bandwidth, which knows the number of conformations alone (in two coordinates times
-/// n^(1/30)).
+/// of f_h that they tell is least (the first minimum from narrow to wide),
+///   integral of Var f_h + max(0, integral of b^2 - Var b),  b = K_h * f - f = 3 f_(sqrt(2) h) -
+///   f_(sqrt(3) h) - 2 f_h,
+/// Var over the refits, f the corrected estimate at h and K_h the kernel: the smoothed bootstrap
+/// (C. C. Taylor, Biometrika 76 (1989) 705) of the corrected density in place of f_h.  It grows
+/// with the noise of images and their small number, however many conformations there are, and
+/// varies little from data set to data set, as it must: bands are for a given h
+/// (docs/decisions/0015).  Without: plug_in_bandwidth, which knows the number of conformations
+/// alone (in two coordinates times n^(1/30)).
+///
+/// Bands are those of a bias-corrected estimate with that estimate's own standard deviation (S.
+/// Calonico, M. D. Cattaneo and M. H. Farrell, JASA 113 (2018) 767).
 /// @param coordinates  one or two different ones, 0-based
 /// @param points       along each axis, > 1
 /// @throws Error(Usage) other coordinates than it has

@@ -1,8 +1,10 @@
 // Bands against the sampling theory of what they are about.
 #include "libcryosip/assess/bands.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -28,30 +30,38 @@ double truth_at(double x) {
   return 0.5 * (normal_density(x, -1.2, kSigma) + normal_density(x, 1.2, kSigma));
 }
 
-Eigen::MatrixXd draw(int count, std::uint64_t repeat, std::uint64_t name) {
+// Of equal wells.
+Eigen::MatrixXd draw(int count,
+                     std::uint64_t repeat,
+                     std::uint64_t name,
+                     const std::vector<double>& wells = {-1.2, 1.2}) {
   RandomStream stream(repeat, StreamPurpose::Test, name, 8);
   Eigen::MatrixXd points(1, count);
   for (int i = 0; i < count; ++i) {
-    points(0, i) = (stream.uniform() < 0.5 ? -1.2 : 1.2) + kSigma * stream.normal();
+    points(0, i) = wells[stream.below(wells.size())] + kSigma * stream.normal();
   }
   return points;
 }
 
 // An ensemble that is a sample, and its bootstrap samples.
-Ensemble sample(int count, int refits, std::uint64_t repeat) {
+Ensemble with_bootstrap(const Eigen::MatrixXd& points, int refits, std::uint64_t repeat) {
+  const Index count = points.cols();
   Ensemble ensemble;
-  ensemble.coordinates = draw(count, repeat, 0);
-  ensemble.weights = Eigen::VectorXd::Constant(count, 1.0 / count);
+  ensemble.coordinates = points;
+  ensemble.weights = Eigen::VectorXd::Constant(count, 1.0 / static_cast<double>(count));
   for (int r = 0; r < refits; ++r) {
     RandomStream stream(repeat, StreamPurpose::Test, static_cast<std::uint64_t>(r), 9);
     Eigen::MatrixXd again(1, count);
-    for (int i = 0; i < count; ++i) {
-      again(0, i) = ensemble.coordinates(
-          0, static_cast<Index>(stream.below(static_cast<std::uint64_t>(count))));
+    for (Index i = 0; i < count; ++i) {
+      again(0, i) = points(0, static_cast<Index>(stream.below(static_cast<std::uint64_t>(count))));
     }
     ensemble.refits.push_back({again, ensemble.weights});
   }
   return ensemble;
+}
+
+Ensemble sample(int count, int refits, std::uint64_t repeat) {
+  return with_bootstrap(draw(count, repeat, 0), refits, repeat);
 }
 
 // python3: from scipy.stats import t; t.ppf(0.95, 4), t.ppf(0.95, 1)
@@ -67,26 +77,27 @@ TEST(Band, IsStudentsIntervalAboutTheValue) {
   EXPECT_THROW(band_of(0, Eigen::VectorXd::Ones(1)), Error);
 }
 
-// 90 % bands of the density itself, which is not smoothed, at places where it is not nearly 0.
+// 90 % bands of the density itself, which is not smoothed, at every place where it is not nearly 0.
 TEST(Bands, HoldTheTruthAsOftenAsTheySay) {
   constexpr int kRepeats = 100;
-  int held = 0;
-  int asked = 0;
+  constexpr int kPlaces = 23;  // -2.2, -2.0, .. 2.2
+  std::vector<int> held(kPlaces, 0);
   for (std::uint64_t repeat = 0; repeat < kRepeats; ++repeat) {
     const DensityWithRefits density = density_with_refits(sample(300, 20, repeat), {0}, 64);
-    for (Index cell = 0; cell < density.density.size(); ++cell) {
+    for (int p = 0; p < kPlaces; ++p) {
+      Index cell = 0;
+      (density.axes[0].array() - (0.2 * p - 2.2)).abs().minCoeff(&cell);
       const double truth = truth_at(density.axes[0](cell));
-      if (truth > 0.05 * truth_at(1.2)) {
-        const Band& band = density.bands[static_cast<std::size_t>(cell)];
-        held += band.lower <= truth && truth <= band.upper ? 1 : 0;
-        ++asked;
-      }
+      const Band& band = density.bands[static_cast<std::size_t>(cell)];
+      held[static_cast<std::size_t>(p)] += band.lower <= truth && truth <= band.upper ? 1 : 0;
     }
   }
-  const double share = static_cast<double>(held) / asked;
-  RecordProperty("share", std::to_string(share));
-  EXPECT_GE(share, 0.80);
-  EXPECT_LE(share, 0.97);
+  // The truth is the same on either side.
+  for (std::size_t p = 0; p <= kPlaces / 2; ++p) {
+    const double share = 0.5 * (held[p] + held[kPlaces - 1 - p]) / kRepeats;
+    EXPECT_GE(share, 0.80) << p;
+    EXPECT_LE(share, 0.97) << p;
+  }
 }
 
 // Of a number: the mean, whose law is Student's.
@@ -131,6 +142,27 @@ TEST(DensityWithRefits, HasNearlyTheBestBandwidth) {
     best += least;
   }
   EXPECT_LT(chosen, 1.5 * best);
+}
+
+// What chance makes of the bandwidth is in no band, so that it must be little.
+TEST(DensityWithRefits, HasNearlyTheSameBandwidthFromOtherSamples) {
+  double least = 1e300;
+  double most = 0;
+  for (std::uint64_t repeat = 0; repeat < 10; ++repeat) {
+    const double bandwidth = density_with_refits(sample(2000, 20, repeat), {0}, 128).bandwidths(0);
+    least = std::min(least, bandwidth);
+    most = std::max(most, bandwidth);
+  }
+  EXPECT_LT(most, 1.25 * least);
+}
+
+// As wide as all three, a kernel leaves one hump, which another blur hardly changes.
+TEST(DensityWithRefits, DoesNotBlurWellsIntoEachOther) {
+  for (std::uint64_t repeat = 0; repeat < 10; ++repeat) {
+    const Eigen::MatrixXd points = draw(300, repeat, 0, {-2, 0, 2});
+    EXPECT_LT(density_with_refits(with_bootstrap(points, 20, repeat), {0}, 64).bandwidths(0), 0.3)
+        << repeat;
+  }
 }
 
 // The more so the fewer images there were, however many conformations.
