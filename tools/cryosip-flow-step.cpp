@@ -341,7 +341,8 @@ cli::Tool tool() {
       ("prior-images",
        po::value<double>()->value_name("N"),
        "a normal prior with the initial ensemble's mean and spread counts for as much as so many "
-       "images, 0: no prior; by default 125 for the likelihood with uniform poses, else 0")  //
+       "images, 0: no prior; by default for the likelihood with uniform poses 250, at most a "
+       "sixteenth of them, with known views 60, at most a 64th, and else 0")  //
       ("angles",
        po::value<int>()->default_value(0)->value_name("N"),
        ("in-plane angles of the integral, a multiple of 8; 0: " +
@@ -422,11 +423,13 @@ cli::Tool tool() {
        "a cosine over the schedule")  //
       ("weight-rate",
        po::value<double>()->value_name("L"),
-       "mass exchange: normalised: mean change of a log weight in an early step; else rate times "
-       "time step; 0: weights stay")  //
+       "mass exchange: of the likelihood the share of the way, in an early step, to the weights "
+       "of expectation maximisation, by default 0.1; else normalised: mean change of a log "
+       "weight; others: rate times time step; by default 0: weights stay")  //
       ("min-effective-share",
        po::value<double>()->default_value(integrator.min_effective_share)->value_name("F"),
-       "with mass exchange: least effective sample size, as a share of the conformations");
+       "with mass exchange: at an effective sample size below this share of the conformations "
+       "heavy ones are copied and light ones dropped");
   po::options_description certainty("Certainty");
   certainty.add_options()  //
       ("bands",

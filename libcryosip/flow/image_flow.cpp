@@ -30,8 +30,8 @@ struct DefaultPrior {
   double images;
   double least_images_for_each;
 };
-constexpr DefaultPrior kPriorAtGivenPoses{60, 64};
-constexpr DefaultPrior kPriorAtUnknownPoses{250, 16};
+constexpr DefaultPrior kPriorAtKnownViews{60, 64};
+constexpr DefaultPrior kPriorAtUnknownViews{250, 16};
 
 // Which of the four objectives of images, and with which poses.
 struct Choice {
@@ -248,7 +248,7 @@ class ImageFlow {
       return 0;
     }
     const DefaultPrior& prior =
-        choice_.poses == PoseLaw::Given ? kPriorAtGivenPoses : kPriorAtUnknownPoses;
+        choice_.of == Choice::Class::Steered ? kPriorAtUnknownViews : kPriorAtKnownViews;
     return std::min(prior.images,
                     static_cast<double>(images_.size()) / prior.least_images_for_each);
   }

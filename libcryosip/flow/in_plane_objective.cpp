@@ -137,6 +137,7 @@ FlowEvaluation InPlaneObjective::evaluate(const Ensemble& ensemble,
   }
   const auto images = static_cast<double>(batch.size());
   result.first_variation /= images;
+  result.variation_unit = 1;
   for (Eigen::Index i = 0; i < ensemble.size(); ++i) {
     const double weight = ensemble.weights(i);
     result.velocity.col(i) *= weight > 0 ? 1 / (images * weight) : 0;

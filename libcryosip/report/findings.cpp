@@ -89,8 +89,7 @@ class Collector {
           "Few conformations carry the weight: " + shown_number(effective) + " of " +
               shown_count(conformations) + " count.",
           "The effective sample size is low, so fine structure in the densities rests on a handful "
-          "of conformations. Run with a smaller --weight-rate, a larger --min-effective-share, or "
-          "more conformations.");
+          "of conformations. Run with a larger --min-effective-share, or more conformations.");
     }
     if (effective < 100) {
       warn("The distribution is drawn with few conformations (effectively " +
