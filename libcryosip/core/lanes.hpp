@@ -22,14 +22,14 @@ template <typename Scalar>
 using LaneColumns = Eigen::Array<Scalar, kLanes<Scalar>, Eigen::Dynamic>;
 
 template <typename Scalar>
-[[gnu::always_inline]] inline Lanes<Scalar> load_register(const Scalar* from) {
+[[gnu::always_inline]] inline Lanes<Scalar> load_lanes(const Scalar* from) {
   Lanes<Scalar> lanes;
   std::memcpy(&lanes, from, sizeof lanes);
   return lanes;
 }
 
 template <typename Scalar>
-[[gnu::always_inline]] inline void store_register(const Lanes<Scalar>& lanes, Scalar* to) {
+[[gnu::always_inline]] inline void store_lanes(const Lanes<Scalar>& lanes, Scalar* to) {
   std::memcpy(to, &lanes, sizeof lanes);
 }
 

@@ -1,4 +1,4 @@
-// As many floats as one register of the target holds, and what the pair engines do with them.
+// What the pair engines do with a register of floats.
 #pragma once
 
 #include <cstddef>
@@ -7,32 +7,20 @@
 
 #include <Eigen/Core>
 
+#include "libcryosip/core/lanes.hpp"
+
 namespace cryosip {
 
-#if defined(__AVX512F__)
-constexpr std::size_t kFloatLanes = 16;
+constexpr auto kFloatLanes = static_cast<std::size_t>(kLanes<float>);
 /// Registers there are: the inner loops keep their sums in three quarters of them.
+#if defined(__AVX512F__)
 constexpr std::size_t kFloatRegisters = 32;
-#elif defined(__AVX__)
-constexpr std::size_t kFloatLanes = 8;
-constexpr std::size_t kFloatRegisters = 16;
 #else
-constexpr std::size_t kFloatLanes = 4;
 constexpr std::size_t kFloatRegisters = 16;
 #endif
 
-using FloatLanes [[gnu::vector_size(4 * kFloatLanes)]] = float;
+using FloatLanes = Lanes<float>;
 using BitLanes [[gnu::vector_size(4 * kFloatLanes)]] = std::uint32_t;
-
-[[gnu::always_inline]] inline FloatLanes load_lanes(const float* from) {
-  FloatLanes lanes;
-  std::memcpy(&lanes, from, sizeof lanes);
-  return lanes;
-}
-
-[[gnu::always_inline]] inline void store_lanes(const FloatLanes& lanes, float* to) {
-  std::memcpy(to, &lanes, sizeof lanes);
-}
 
 // Eigen's, for g++ makes two instructions of a comparison and a choice.  Where one is no number the
 // first is taken.

@@ -93,6 +93,27 @@ std::vector<double> deconvolution(const KaiserBessel& kernel, double cycles_a_ce
   return harmonics;
 }
 
+// values(m) = 1/2pi integral of exp(i m tau - i x sin tau) sum_l d_l exp(2 i l tau) dtau
+//           = sum_l d_l J_(m + 2l)(x).
+void fill_frequencies(const std::vector<double>& harmonics,
+                      double x,
+                      Eigen::Ref<Eigen::ArrayXd> values) {
+  const auto folds = static_cast<int>(harmonics.size());
+  const auto orders = static_cast<int>(values.size());
+  std::vector<double> bessel(static_cast<std::size_t>(orders + 2 * folds));
+  bessel_j(std::abs(x), bessel);
+  for (int m = 0; m < orders; ++m) {
+    double sum = 0;
+    for (int l = 1 - folds; l < folds; ++l) {
+      const int order = m + 2 * l;
+      const double sign = order < 0 && order % 2 != 0 ? -1 : 1;
+      sum += harmonics[static_cast<std::size_t>(std::abs(l))] * sign *
+             bessel[static_cast<std::size_t>(std::abs(order))];
+    }
+    values(m) = x < 0 && m % 2 != 0 ? -sum : sum;
+  }
+}
+
 }  // namespace
 
 template <typename Scalar>
@@ -121,22 +142,12 @@ BesselGrid<Scalar>::BesselGrid(const std::vector<int>& orders, double reach)
     values.setZero();
     for (Eigen::Index ring = 0; ring < rings_; ++ring) {
       const auto at = static_cast<std::size_t>(ring);
-      const auto folds = static_cast<int>(harmonics[at].size());
-      std::vector<double> bessel(static_cast<std::size_t>(orders[at] + 2 * folds));
       for (Eigen::Index bin = 2 * pair; bin < 2 * pair + 2; ++bin) {
         // Taps lie evenly about the middle of their cell.
         const double distance = (static_cast<double>(bin) + 1 - 0.5 * kTaps) / cells_a_unit_;
-        bessel_j(2 * kPi * static_cast<double>(ring + 1) * std::abs(distance), bessel);
-        for (int m = 0; m < orders[at]; ++m) {
-          double sum = 0;
-          for (int l = 1 - folds; l < folds; ++l) {
-            const int order = m + 2 * l;
-            const double sign = order < 0 && order % 2 != 0 ? -1 : 1;
-            sum += harmonics[at][static_cast<std::size_t>(std::abs(l))] * sign *
-                   bessel[static_cast<std::size_t>(std::abs(order))];
-          }
-          values(m, 2 * ring + bin % 2) = distance < 0 && m % 2 != 0 ? -sum : sum;
-        }
+        fill_frequencies(harmonics[at],
+                         2 * kPi * static_cast<double>(ring + 1) * distance,
+                         values.col(2 * ring + bin % 2).head(orders[at]));
       }
     }
     for (Eigen::Index block = 0; block < blocks; ++block) {
@@ -168,14 +179,14 @@ template <typename Scalar>
 void BesselGrid<Scalar>::weigh(const Eigen::Array<Scalar, Eigen::Dynamic, 1>& offsets,
                                Eigen::Array<Scalar, Eigen::Dynamic, kTaps>& taps) const {
   for (Eigen::Index at = 0; at < offsets.size(); at += kLanes<Scalar>) {
-    const Lanes<Scalar> offset = load_register(offsets.data() + at);
+    const Lanes<Scalar> offset = load_lanes(offsets.data() + at);
     for (Eigen::Index tap = 0; tap < kTaps; ++tap) {
       const Scalar* coefficient = polynomials_.col(tap).data();
       Lanes<Scalar> value = offset * coefficient[0] + coefficient[1];
       for (Eigen::Index k = 2; k < polynomials_.rows(); ++k) {
         value = value * offset + coefficient[k];
       }
-      store_register(value, taps.col(tap).data() + at);
+      store_lanes(value, taps.col(tap).data() + at);
     }
   }
 }
@@ -193,20 +204,19 @@ void BesselGrid<Scalar>::sum_bins(const LaneColumns<Scalar>& bins,
          pair <= last / 2;
          ++pair) {
       const Scalar* from = bins.col(2 * (block * this->bins() + 2 * pair)).data();
-      const std::array<Lanes<Scalar>, 4> parts = {load_register(from),
-                                                  load_register(from + kWidth),
-                                                  load_register(from + 2 * kWidth),
-                                                  load_register(from + 3 * kWidth)};
+      const std::array<Lanes<Scalar>, 4> parts = {load_lanes(from),
+                                                  load_lanes(from + kWidth),
+                                                  load_lanes(from + 2 * kWidth),
+                                                  load_lanes(from + 3 * kWidth)};
       const Patch& of_table = patch(pair, block);
       const Scalar* table = table_.data() + of_table.column * kWidth;
       Scalar* to = rings.data() + 2 * (block * rings_ + of_table.first_ring) * kWidth;
       for (Eigen::Index ring = of_table.first_ring; ring < rings_;
            ++ring, to += 2 * kWidth, table += 2 * kWidth) {
-        const Lanes<Scalar> one = load_register(table);
-        const Lanes<Scalar> other = load_register(table + kWidth);
-        store_register<Scalar>(load_register(to) + one * parts[0] + other * parts[2], to);
-        store_register<Scalar>(load_register(to + kWidth) + one * parts[1] + other * parts[3],
-                               to + kWidth);
+        const Lanes<Scalar> one = load_lanes(table);
+        const Lanes<Scalar> other = load_lanes(table + kWidth);
+        store_lanes(load_lanes(to) + one * parts[0] + other * parts[2], to);
+        store_lanes(load_lanes(to + kWidth) + one * parts[1] + other * parts[3], to + kWidth);
       }
     }
   }
@@ -229,17 +239,17 @@ void BesselGrid<Scalar>::sum_rings(const LaneColumns<Scalar>& rings,
       std::array<Lanes<Scalar>, 2 * kParts> sums = {};
       for (Eigen::Index ring = of_table.first_ring; ring < rings_;
            ++ring, from += kParts * kWidth, table += 2 * kWidth) {
-        const Lanes<Scalar> one = load_register(table);
-        const Lanes<Scalar> other = load_register(table + kWidth);
+        const Lanes<Scalar> one = load_lanes(table);
+        const Lanes<Scalar> other = load_lanes(table + kWidth);
         for (Eigen::Index part = 0; part < kParts; ++part) {
-          const Lanes<Scalar> value = load_register(from + part * kWidth);
+          const Lanes<Scalar> value = load_lanes(from + part * kWidth);
           sums[static_cast<std::size_t>(part)] += one * value;
           sums[static_cast<std::size_t>(kParts + part)] += other * value;
         }
       }
       Scalar* to = bins.col(kParts * (block * this->bins() + 2 * pair)).data();
       for (const Lanes<Scalar>& sum : sums) {
-        store_register(sum, to);
+        store_lanes(sum, to);
         to += kWidth;
       }
     }

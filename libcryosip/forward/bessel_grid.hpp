@@ -22,8 +22,8 @@ namespace cryosip {
 ///
 /// The grid has four cells a wavelength of the outermost ring, twice what it must.  Frequencies
 /// come in blocks, one a lane of a register; a block that has died out at a bin and a ring is left
-/// out there.  Arrays of bins and of rings have a register a column:
-/// (block * rows + row) * parts + part.
+/// out there.  Arrays of bins and of rings have a register a column, column
+/// (block * rows + row) * parts + part, where rows are bins or rings.
 template <typename Scalar>
 class BesselGrid {
  public:

@@ -207,7 +207,8 @@ void PolarRenderer<Scalar>::place(const Eigen::Matrix3Xd& positions,
 
   const auto distance = scratch.placed.col(2);
   // In the middle no angle matters.
-  scratch.square = (distance > 0).select(-distance.inverse(), 0);
+  constexpr double kMiddle = 1e-30;
+  scratch.square = (distance > kMiddle).select(-distance.inverse(), 0);
   scratch.phase.col(0) = scratch.placed.col(1) * scratch.square;
   scratch.phase.col(1) = scratch.placed.col(0) * scratch.square;
   scratch.phase_real = scratch.phase.col(0).template cast<Scalar>();
@@ -232,7 +233,7 @@ void PolarRenderer<Scalar>::sort_atoms(Scratch& scratch) const {
   const double* y = scratch.flat.col(1).data();
   const double* distance = scratch.flat.col(2).data();
   int* cell = scratch.cell.data();
-  // Shifted by two while counting and by one while placing.
+  // Those of a cell are counted two behind it and placed from one behind it.
   Eigen::Index* starts = scratch.starts.data();
   std::fill(scratch.starts.begin(), scratch.starts.end(), 0);
   for (Eigen::Index atom = 0; atom < atoms; ++atom) {
@@ -276,8 +277,8 @@ void PolarRenderer<Scalar>::raise_phases(Scratch& scratch) const {
     std::array<Lanes<Scalar>, std::size_t{kWidth}> imaginary;
     real[0] = Lanes<Scalar>{} + 1;
     imaginary[0] = Lanes<Scalar>{};
-    real[1] = load_register(scratch.phase_real.data() + at);
-    imaginary[1] = load_register(scratch.phase_imaginary.data() + at);
+    real[1] = load_lanes(scratch.phase_real.data() + at);
+    imaginary[1] = load_lanes(scratch.phase_imaginary.data() + at);
     for (std::size_t m = 2; m < kWidth; ++m) {
       const std::size_t half = m / 2;
       real[m] = real[half] * real[m - half] - imaginary[half] * imaginary[m - half];
@@ -286,8 +287,8 @@ void PolarRenderer<Scalar>::raise_phases(Scratch& scratch) const {
     Scalar* to_real = scratch.powers_real.col(at).data();
     Scalar* to_imaginary = scratch.powers_imaginary.col(at).data();
     for (std::size_t m = 0; m < kWidth; ++m) {
-      store_register(real[m], to_real + static_cast<Eigen::Index>(m) * kWidth);
-      store_register(imaginary[m], to_imaginary + static_cast<Eigen::Index>(m) * kWidth);
+      store_lanes(real[m], to_real + static_cast<Eigen::Index>(m) * kWidth);
+      store_lanes(imaginary[m], to_imaginary + static_cast<Eigen::Index>(m) * kWidth);
     }
     Eigen::Map<Square, Eigen::AlignedMax>(to_real).transposeInPlace();
     Eigen::Map<Square, Eigen::AlignedMax>(to_imaginary).transposeInPlace();
@@ -326,8 +327,8 @@ void PolarRenderer<Scalar>::spread_atoms(Scratch& scratch) const {
     std::array<Lanes<Scalar>, kTaps> real = {};
     std::array<Lanes<Scalar>, kTaps> imaginary = {};
     const auto leave_first = [&] {
-      store_register(real[0], bins);
-      store_register(imaginary[0], bins + kWidth);
+      store_lanes(real[0], bins);
+      store_lanes(imaginary[0], bins + kWidth);
       bins += 2 * kWidth;
       for (std::size_t tap = 1; tap < kTaps; ++tap) {
         real[tap - 1] = real[tap];
@@ -340,18 +341,16 @@ void PolarRenderer<Scalar>::spread_atoms(Scratch& scratch) const {
       const bool goes_on = block + 1 < blocks && cell >= grid_.first_cell(block + 1);
       const Eigen::Index end = scratch.starts[static_cast<std::size_t>(cell + 1)];
       for (Eigen::Index at = scratch.starts[static_cast<std::size_t>(cell)]; at < end; ++at) {
-        const Lanes<Scalar> re = load_register(from_real + at * kWidth);
-        const Lanes<Scalar> im = load_register(from_imaginary + at * kWidth);
+        const Lanes<Scalar> re = load_lanes(from_real + at * kWidth);
+        const Lanes<Scalar> im = load_lanes(from_imaginary + at * kWidth);
         for (std::size_t tap = 0; tap < kTaps; ++tap) {
           const Scalar weight = taps[static_cast<Eigen::Index>(tap) * places + at];
           real[tap] += re * weight;
           imaginary[tap] += im * weight;
         }
         if (goes_on) {
-          store_register<Scalar>(re * step_real[at] - im * step_imaginary[at],
-                                 block_real + at * kWidth);
-          store_register<Scalar>(re * step_imaginary[at] + im * step_real[at],
-                                 block_imaginary + at * kWidth);
+          store_lanes(re * step_real[at] - im * step_imaginary[at], block_real + at * kWidth);
+          store_lanes(re * step_imaginary[at] + im * step_real[at], block_imaginary + at * kWidth);
         }
       }
       leave_first();
@@ -362,7 +361,6 @@ void PolarRenderer<Scalar>::spread_atoms(Scratch& scratch) const {
   }
 }
 
-// Rows of rings times the pixels' factor, or its transpose.
 template <typename Scalar>
 void PolarRenderer<Scalar>::filter_pixels(bool transposed,
                                           Eigen::Index zero,
@@ -415,7 +413,7 @@ void PolarRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
   constexpr Eigen::Index kWidth = kLanes<Scalar>;
   auto& scratch = static_cast<Scratch&>(workspace);
   const Eigen::Index blocks = image_blocks();
-  if (scratch.last_cell < 0) {
+  if (scratch.last_cell < 0 || atom_factors_.cols() == 0) {
     image.setZero();
     return;
   }
@@ -438,11 +436,9 @@ void PolarRenderer<Scalar>::render(const Eigen::Matrix3Xd& positions,
         Scalar* real = scratch.rows_real.col(ring).data() + block * kWidth;
         Scalar* imaginary = scratch.rows_imaginary.col(ring).data() + block * kWidth;
         const Lanes<Scalar> none = {};
-        store_register<Scalar>(
-            load_register(sums) * factor + (is_first ? none : load_register(real)), real);
-        store_register<Scalar>(
-            load_register(sums + kWidth) * factor + (is_first ? none : load_register(imaginary)),
-            imaginary);
+        store_lanes(load_lanes(sums) * factor + (is_first ? none : load_lanes(real)), real);
+        store_lanes(load_lanes(sums + kWidth) * factor + (is_first ? none : load_lanes(imaginary)),
+                    imaginary);
       }
     }
   }
@@ -478,8 +474,8 @@ void PolarRenderer<Scalar>::gather_atoms(Eigen::Index product, Scratch& scratch)
     }
     const Eigen::Index end = scratch.starts[static_cast<std::size_t>(cell + 1)];
     for (Eigen::Index at = scratch.starts[static_cast<std::size_t>(cell)]; at < end; ++at) {
-      Lanes<Scalar> real = load_register(scratch.powers_real.data() + at * kWidth);
-      Lanes<Scalar> imaginary = load_register(scratch.powers_imaginary.data() + at * kWidth);
+      Lanes<Scalar> real = load_lanes(scratch.powers_real.data() + at * kWidth);
+      Lanes<Scalar> imaginary = load_lanes(scratch.powers_imaginary.data() + at * kWidth);
       Lanes<Scalar> by_x = {};
       Lanes<Scalar> by_y = {};
       for (Eigen::Index block = 0; block < blocks; ++block) {
@@ -488,7 +484,7 @@ void PolarRenderer<Scalar>::gather_atoms(Eigen::Index product, Scratch& scratch)
         for (std::size_t tap = 0; tap < kTaps; ++tap) {
           const Scalar weight = taps[static_cast<Eigen::Index>(tap) * places + at];
           for (Lanes<Scalar>& part : pull) {
-            part += load_register(pulls) * weight;
+            part += load_lanes(pulls) * weight;
             pulls += kWidth;
           }
         }
@@ -503,10 +499,10 @@ void PolarRenderer<Scalar>::gather_atoms(Eigen::Index product, Scratch& scratch)
       }
       const Eigen::Index atom = scratch.order[static_cast<std::size_t>(at)];
       Sum sum;
-      store_register(by_x, sum.data());
+      store_lanes(by_x, sum.data());
       const auto factor = static_cast<double>(atom_factors_(atom, product));
       scratch.by_x(atom) += factor * static_cast<double>(sum.sum());
-      store_register(by_y, sum.data());
+      store_lanes(by_y, sum.data());
       scratch.by_y(atom) += factor * static_cast<double>(sum.sum());
     }
   }
@@ -553,14 +549,14 @@ void PolarRenderer<Scalar>::pull_back(const Eigen::Ref<const Vector>& adjoint,
         const Scalar* real = rows_real.col(ring).data() + zero + block * kWidth;
         const Scalar* imaginary = rows_imaginary.col(ring).data() + zero + block * kWidth;
         Scalar* pulls = scratch.pulls.col(4 * (block * grid_.rings() + ring)).data();
-        const Lanes<Scalar> real_below = load_register(real - 1) * rate;
-        const Lanes<Scalar> real_above = load_register(real + 1) * rate;
-        const Lanes<Scalar> imaginary_below = load_register(imaginary - 1) * rate;
-        const Lanes<Scalar> imaginary_above = load_register(imaginary + 1) * rate;
-        store_register<Scalar>(-(imaginary_above + imaginary_below), pulls);
-        store_register<Scalar>(real_above + real_below, pulls + kWidth);
-        store_register<Scalar>(real_below - real_above, pulls + 2 * kWidth);
-        store_register<Scalar>(imaginary_below - imaginary_above, pulls + 3 * kWidth);
+        const Lanes<Scalar> real_below = load_lanes(real - 1) * rate;
+        const Lanes<Scalar> real_above = load_lanes(real + 1) * rate;
+        const Lanes<Scalar> imaginary_below = load_lanes(imaginary - 1) * rate;
+        const Lanes<Scalar> imaginary_above = load_lanes(imaginary + 1) * rate;
+        store_lanes(-(imaginary_above + imaginary_below), pulls);
+        store_lanes(real_above + real_below, pulls + kWidth);
+        store_lanes(real_below - real_above, pulls + 2 * kWidth);
+        store_lanes(imaginary_below - imaginary_above, pulls + 3 * kWidth);
       }
     }
     grid_.sum_rings(scratch.pulls,

@@ -13,13 +13,18 @@
 namespace cryosip {
 
 /// Coefficients of the image that Renderer defines, without optics.  An atom at the distance rho
-/// and the angle theta from the box's centre has FF(n) (-i)^m J_m(2 pi n rho) exp(-i m theta) on
-/// ring n. Atoms are spread over few bins of rho (BesselGrid), times the powers of a phase; what
-/// makes rings of bins is a small matrix for every m.  Atoms that differ in kind or in B-factor
-/// have form factors that are sums of a few products of an atom's and a ring's numbers. Cost, with
-/// t = BesselGrid::kTaps and M angular frequencies: 4 t M flops an atom and such product for
-/// render(), 8 t M for pull_back(); half of it where m is left out that an atom near the centre
-/// does not reach.
+/// and the angle theta from the box's centre is FF(n) (-i)^m J_m(2 pi n rho) exp(-i m theta) on
+/// ring n (docs/theory.md 10).
+///
+/// Atoms are spread over a few bins of rho (BesselGrid), times the powers of a phase; from bins to
+/// rings leads a small matrix for every m.  Form factors are sums of products of an atom's and a
+/// ring's numbers (a singular value decomposition): one product if all atoms are alike, a few if
+/// they differ in kind or B-factor.
+///
+/// Cost, with t = BesselGrid::kTaps and M angular frequencies: at most 4 t M flops an atom and
+/// product for render(), 8 t M for pull_back(); frequencies that an atom near the centre does not
+/// reach are left out.  Both are right to 1e-6 (float) or 1e-12 (double) of an image's norm.
+///
 /// Pixel models: Bandlimited, and Average as a factor (no aliasing).
 template <typename Scalar>
 class PolarRenderer {
@@ -28,6 +33,7 @@ class PolarRenderer {
   /// Memory one thread needs; reused from call to call.
   using Workspace = typename Renderer<Scalar>::Workspace;
 
+  /// How far from the box's centre atoms are seen, in box edges.
   static constexpr double kReach = 1.5;
 
   /// @throws Error(Usage) for PixelModel::Point
@@ -37,15 +43,15 @@ class PolarRenderer {
 
   [[nodiscard]] const PolarBasis& basis() const { return *basis_; }
   [[nodiscard]] std::unique_ptr<Workspace> workspace() const;
-  /// An atom kReach box edges from the centre or farther, shift included, leaves nothing in the
-  /// image and feels nothing.
+  /// An atom farther out than kReach, shift included, leaves nothing in the image and feels
+  /// nothing.
   /// @param positions  (3, atoms), angstrom, object frame
   /// @param image      (basis().size()), overwritten
   void render(const Eigen::Matrix3Xd& positions,
               const Pose& pose,
               Workspace& workspace,
               Eigen::Ref<Vector> image) const;
-  /// What pull_back() needs of render(), without the image: costs next to nothing.
+  /// What pull_back() needs of render(), without the image: half the work.
   void place(const Eigen::Matrix3Xd& positions, const Pose& pose, Workspace& workspace) const;
   /// Gradient of <adjoint, image> by positions and pose, at the arguments of the latest render() or
   /// place() with this workspace.
@@ -58,12 +64,13 @@ class PolarRenderer {
   using Array = Eigen::Array<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
   struct Scratch;
 
-  // Blocks of the grid that the image has; gradients may need one more.
+  // Blocks of frequencies that the image has; gradients may need one more.
   [[nodiscard]] Eigen::Index image_blocks() const;
   void sort_atoms(Scratch& scratch) const;
   void raise_phases(Scratch& scratch) const;
   void spread_atoms(Scratch& scratch) const;
-  void gather_atoms(Eigen::Index factor, Scratch& scratch) const;
+  void gather_atoms(Eigen::Index product, Scratch& scratch) const;
+  // Rows of rings, m = 0 at `zero`, times the pixels' factor, or times its transpose.
   void filter_pixels(bool transposed,
                      Eigen::Index zero,
                      Array& rows_real,
