@@ -71,13 +71,23 @@ Eigen::VectorXd variances(const Eigen::MatrixXd& refits) {
   return (refits.colwise() - mean).rowwise().squaredNorm() / static_cast<double>(refits.cols() - 1);
 }
 
-// The corrected density blurred once more, less itself.  Blurred by h, f_g is f_sqrt(g^2 + h^2).
+// Blurred by h, f_g is f_sqrt(g^2 + h^2).
+// The corrected density blurred once more, less itself: what a plain kernel estimate lacks.
 Eigen::VectorXd blur_of(const Points& points,
                         const std::vector<Eigen::VectorXd>& axes,
                         const Eigen::VectorXd& bandwidths) {
   return 3 * density_of(points, axes, std::numbers::sqrt2 * bandwidths) -
          density_of(points, axes, std::numbers::sqrt3 * bandwidths) -
          2 * density_of(points, axes, bandwidths);
+}
+
+// The corrected density blurred and corrected once more, less itself: what the correction leaves.
+Eigen::VectorXd remaining_blur_of(const Points& points,
+                                  const std::vector<Eigen::VectorXd>& axes,
+                                  const Eigen::VectorXd& bandwidths) {
+  return 5 * density_of(points, axes, std::numbers::sqrt2 * bandwidths) -
+         4 * density_of(points, axes, std::numbers::sqrt3 * bandwidths) +
+         density_of(points, axes, 2 * bandwidths) - 2 * density_of(points, axes, bandwidths);
 }
 
 // Where the estimated mean squared error is first least, from narrow to wide: kernels wider than
@@ -126,15 +136,15 @@ void check(const Ensemble& ensemble, const std::vector<Index>& coordinates, Inde
 
 }  // namespace
 
-Band band_of(double value, const Eigen::VectorXd& refits) {
+Band band_of(double value, const Eigen::VectorXd& refits, double squared_bias) {
   if (refits.size() < 2) {
     throw Error(ErrorKind::Usage,
                 std::to_string(refits.size()) + " refits have no spread, expected two at least");
   }
   const auto freedom = static_cast<double>(refits.size() - 1);
   const double t = boost::math::quantile(boost::math::students_t(freedom), (1 + kBandLevel) / 2);
-  const double s = std::sqrt(variances(refits.transpose())(0));
-  return {value - t * s, value + t * s};
+  const double half_width = t * std::sqrt(variances(refits.transpose())(0) + squared_bias);
+  return {value - half_width, value + half_width};
 }
 
 double DensityWithRefits::cell_size() const {
@@ -280,8 +290,13 @@ DensityWithRefits density_with_refits(const Ensemble& ensemble,
         estimate(chosen(ensemble.perturbed->coordinates, ensemble.perturbed->weights, coordinates));
   }
   if (refits.size() >= 2) {
+    const auto remaining = [&](const Points& of) {
+      return remaining_blur_of(of, result.axes, result.bandwidths);
+    };
+    const Eigen::VectorXd squared_bias =
+        (remaining(own).cwiseAbs2() - variances(of_refits(refits, remaining))).cwiseMax(0.0);
     for (Index cell = 0; cell < result.density.size(); ++cell) {
-      Band band = band_of(result.density(cell), result.refits.row(cell));
+      Band band = band_of(result.density(cell), result.refits.row(cell), squared_bias(cell));
       band.lower = std::max(band.lower, 0.0);
       band.upper = std::max(band.upper, 0.0);
       result.bands.push_back(band);

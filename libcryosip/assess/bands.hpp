@@ -19,11 +19,12 @@ struct Band {
   double upper = 0;
 };
 
-/// value -+ t s: s the standard deviation of what refits gave for it, t Student's quantile that
-/// makes up for their small number.
-/// @param refits  two at least
+/// value -+ t sqrt(s^2 + squared_bias): s the standard deviation of what refits gave for it, t
+/// Student's quantile that makes up for their small number.
+/// @param refits        two at least
+/// @param squared_bias  of the value, as far as it is known, >= 0
 /// @throws Error(Usage) fewer
-Band band_of(double value, const Eigen::VectorXd& refits);
+Band band_of(double value, const Eigen::VectorXd& refits, double squared_bias = 0);
 
 /// A density of one or two coordinates on an even grid, the same of every refit, and at which
 /// resolution.  Cells are in the order of the last coordinate first.
@@ -63,7 +64,10 @@ double plug_in_bandwidth(const Eigen::VectorXd& points, const Eigen::VectorXd& w
 /// alone (in two coordinates times n^(1/30)).
 ///
 /// Bands are those of a bias-corrected estimate with that estimate's own standard deviation (S.
-/// Calonico, M. D. Cattaneo and M. H. Farrell, JASA 113 (2018) 767).
+/// Calonico, M. D. Cattaneo and M. H. Farrell, JASA 113 (2018) 767), and with the square of the
+/// bias that the correction leaves, as far as the refits tell: max(0, c^2 - Var c), c what f lacks
+/// after it is blurred and corrected once more, 5 f_(sqrt(2) h) - 4 f_(sqrt(3) h) + f_(2 h) - 2
+/// f_h.
 /// @param coordinates  one or two different ones, 0-based
 /// @param points       along each axis, > 1
 /// @throws Error(Usage) other coordinates than it has

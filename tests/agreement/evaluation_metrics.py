@@ -270,10 +270,11 @@ def corrected(which, h, at=grid):
     return 2 * kde(which, h, at) - kde(which, h * np.sqrt(2), at)
 
 
-def blur(which, h):
-    """The corrected density blurred once more, summed up on a finer and wider grid, less itself."""
+def blurs(which, h):
+    """Of the corrected density, blurred once more, and blurred and corrected once more, less itself."""
     fine = np.arange(grid[0] - 8 * rule, grid[-1] + 8 * rule, spacing / 4)
-    return kernel(grid, fine, h) @ corrected(which, h, fine) * spacing / 4 - corrected(which, h)
+    again, twice = [kernel(grid, fine, g) @ corrected(which, h, fine) * spacing / 4 for g in (h, h * np.sqrt(2))]
+    return np.array([again, 2 * again - twice]) - corrected(which, h)
 
 
 rule = silverman(*base)[0]
@@ -282,14 +283,16 @@ least = np.inf
 for step in range(-10, 2):
     width = max(2 ** (step / 4) * rule, spacing)
     scatter = np.array([kde(r, width) for r in refits]).var(0, ddof=1).sum()
-    blurs = np.array([blur(r, width) for r in refits])
-    error = scatter + max((blur(base, width) ** 2).sum() - blurs.var(0, ddof=1).sum(), 0)
+    of_refits = np.array([blurs(r, width) for r in refits])
+    squares = blurs(base, width) ** 2 - of_refits.var(0, ddof=1)
+    error = scatter + max(squares[0].sum(), 0)
     if error > least:  # the first minimum
         break
-    least, h = error, width
+    least, h, squared_bias = error, width, np.maximum(squares[1], 0)
 
 density = corrected(base, h)
-half = t.ppf(0.95, 7) * np.array([corrected(r, h) for r in refits]).std(0, ddof=1)
+variance = np.array([corrected(r, h) for r in refits]).var(0, ddof=1)
+half = t.ppf(0.95, 7) * np.sqrt(variance + squared_bias)
 for i, row in enumerate(bands):
     compare(f"density {i}", float(row["_sipDensity"]), max(density[i], 0), 1e-9)
     compare(f"density {i} lower", float(row["_sipLower"]), max(density[i] - half[i], 0), 1e-9)

@@ -74,6 +74,7 @@ TEST(Band, IsStudentsIntervalAboutTheValue) {
   EXPECT_NEAR(band.lower, 10 - half_width, 1e-10);
   EXPECT_NEAR(band.upper, 10 + half_width, 1e-10);
   EXPECT_NEAR(band_of(0, Eigen::Vector2d(0, 1)).upper, 6.31375151467504 * std::sqrt(0.5), 1e-9);
+  EXPECT_NEAR(band_of(10, refits, 2).upper, 10 + 2.1318467863266495 * std::sqrt(4.5), 1e-10);
   EXPECT_THROW(band_of(0, Eigen::VectorXd::Ones(1)), Error);
 }
 
