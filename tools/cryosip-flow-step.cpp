@@ -341,8 +341,8 @@ cli::Tool tool() {
       ("prior-images",
        po::value<double>()->value_name("N"),
        "a normal prior with the initial ensemble's mean and spread counts for as much as so many "
-       "images, 0: no prior; by default for the likelihood with uniform poses 250, at most a "
-       "sixteenth of them, with known views 60, at most a 64th, and else 0")  //
+       "images, 0: no prior; by default for the likelihood with uniform poses as for a sixteenth "
+       "of them, with known views a 64th, and else 0")  //
       ("angles",
        po::value<int>()->default_value(0)->value_name("N"),
        ("in-plane angles of the integral, a multiple of 8; 0: " +

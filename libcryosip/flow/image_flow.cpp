@@ -24,14 +24,10 @@ std::string prior_label(const char* what, Eigen::Index coordinate) {
 
 // Of the likelihood: docs/decisions/0006.
 constexpr double kWeightRate = 0.1;
-// What keeps conformations from following the noise of a few images each, and how many images
-// there must be for each that it counts for: docs/decisions/0014.
-struct DefaultPrior {
-  double images;
-  double least_images_for_each;
-};
-constexpr DefaultPrior kPriorAtKnownViews{60, 64};
-constexpr DefaultPrior kPriorAtUnknownViews{250, 16};
+// Of all images, what the prior counts for: it keeps conformations from following the noise of a
+// few images each.  docs/decisions/0014.
+constexpr double kPriorShareAtKnownViews = 1.0 / 64;
+constexpr double kPriorShareAtUnknownViews = 1.0 / 16;
 
 // Which of the four objectives of images, and with which poses.
 struct Choice {
@@ -247,10 +243,9 @@ class ImageFlow {
     if (!is_exact_likelihood()) {
       return 0;
     }
-    const DefaultPrior& prior =
-        choice_.of == Choice::Class::Steered ? kPriorAtUnknownViews : kPriorAtKnownViews;
-    return std::min(prior.images,
-                    static_cast<double>(images_.size()) / prior.least_images_for_each);
+    const double share =
+        choice_.of == Choice::Class::Steered ? kPriorShareAtUnknownViews : kPriorShareAtKnownViews;
+    return share * static_cast<double>(images_.size());
   }
   [[nodiscard]] std::string description() const {
     return description_of_images() + (prior_images_ > 0 ? prior_description(prior_images_) : "");
