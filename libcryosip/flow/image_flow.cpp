@@ -195,7 +195,7 @@ class ImageFlow {
     samples_ = options_.samples;
     steered_ = options_.steered;
     known_views_ = options_.known_views;
-    likelihood_.seed = samples_.seed = steered_.seed = known_views_.seed = options_.seed;
+    likelihood_.seed = samples_.seed = steered_.seed = options_.seed;
     samples_.poses = choice_.poses;
     const bool is_likelihood = choice_.objective == ObjectiveKind::Likelihood;
     if (!is_likelihood) {
@@ -214,10 +214,7 @@ class ImageFlow {
       likelihood_.images_per_step = samples_.images_per_step = steered_.images_per_step =
           options_.images_per_step;
     }
-    known_views_.images_per_step = likelihood_.images_per_step;
-    known_views_.initial_temperature = likelihood_.initial_temperature;
-    known_views_.cooling_share = likelihood_.cooling_share;
-    known_views_.negligible_responsibility = likelihood_.negligible_responsibility;
+    static_cast<LikelihoodStepOptions&>(known_views_) = likelihood_;
     switch (choice_.objective) {
       case ObjectiveKind::Likelihood:
         samples_.discrepancy = SampleDiscrepancy::Likelihood;

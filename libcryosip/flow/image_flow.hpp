@@ -53,8 +53,8 @@ struct ImageFlowOptions {
   InPlaneOptions known_views;
   InPlane in_plane = InPlane::Auto;
   /// How many images the prior counts for that keeps conformations near the spread of the initial
-  /// ensemble, see ObjectiveWithPrior; >= 0.  None: 125 under the likelihood with unknown poses,
-  /// else 0.
+  /// ensemble, see ObjectiveWithPrior; >= 0.  None: a sixteenth of the images under the likelihood
+  /// with unknown poses, a 64th with known views, else 0.
   std::optional<double> prior_images;
   FlowOptions flow;
   std::uint64_t seed = 1;

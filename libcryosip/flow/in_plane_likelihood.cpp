@@ -10,6 +10,7 @@
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/core/units.hpp"
 #include "libcryosip/discrepancy/likelihood.hpp"
+#include "libcryosip/flow/likelihood_step.hpp"
 
 namespace cryosip {
 namespace {
@@ -208,7 +209,6 @@ double choose_initial_temperature(const InPlaneLikelihood& likelihood,
                                   const Ensemble& ensemble,
                                   Progress& progress,
                                   std::size_t max_images) {
-  constexpr double kWantedShare = 0.2;
   constexpr double kNearlyAll = 0.95;
   constexpr std::size_t kDoublings = 20;
   const std::vector<std::size_t> some = spread(likelihood.images().images().size(), max_images);
@@ -231,7 +231,7 @@ double choose_initial_temperature(const InPlaneLikelihood& likelihood,
     progress.advance(u + 1);
   }
   std::size_t above = 0;
-  while (above < kDoublings && shares[above] < kWantedShare) {
+  while (above < kDoublings && shares[above] < kFirstPosteriorShare) {
     ++above;
   }
   if (above == 0) {
@@ -239,7 +239,7 @@ double choose_initial_temperature(const InPlaneLikelihood& likelihood,
   }
   const double step = std::log(shares[above] / shares[above - 1]);
   const double part =
-      step > 0 ? std::min(1.0, std::log(kWantedShare / shares[above - 1]) / step) : 1;
+      step > 0 ? std::min(1.0, std::log(kFirstPosteriorShare / shares[above - 1]) / step) : 1;
   return std::exp2(static_cast<double>(above - 1) + part);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "formats/error.hpp"
@@ -80,40 +81,33 @@ FlowEvaluation InPlaneObjective::evaluate(const Ensemble& ensemble,
   const std::vector<std::size_t> batch = batches_.batch(moment.step);
   const bool apart = points != ensemble.coordinates;
 
-  FlowEvaluation result;
-  result.velocity = Eigen::MatrixXd::Zero(ensemble.dimension(), ensemble.size());
-  result.first_variation = Eigen::VectorXd::Zero(ensemble.size());
-  double log_evidence = 0;
-  double effective = 0;
-  double gradients = 0;
-  double overlap = 0;
-  double norm = 0;
+  LikelihoodStepSums sums(ensemble.dimension(), ensemble.size());
   // Image by image, for each has as many drawings as there are conformations.
   for (const std::size_t index : batch) {
     const InPlaneLikelihood::Image image = likelihood.read(index, moment.step);
     const Eigen::MatrixXf drawn = likelihood.draw(image, ensemble.coordinates);
     const Eigen::VectorXd logs = likelihood.log_likelihoods(image, drawn, temperature);
     const Responsibilities posterior = responsibilities(logs, ensemble.weights, 1);
-    log_evidence += posterior.log_evidence;
-    effective += 1 / posterior.values.squaredNorm();
+    sums.log_evidence += posterior.log_evidence;
+    sums.effective_conformations += 1 / posterior.values.squaredNorm();
 
     const Eigen::MatrixXf drawn_at_points = apart ? likelihood.draw(image, points) : drawn;
     const Eigen::VectorXd logs_at_points =
         apart ? likelihood.log_likelihoods(image, drawn_at_points, temperature) : logs;
     const Eigen::VectorXd explanation = (logs_at_points.array() - posterior.log_evidence).exp();
-    result.first_variation -= explanation;
+    sums.explanation += explanation;
     // What a posterior would be, had the conformation been at its point.
     const Eigen::VectorXd shares =
         apart ? ensemble.weights.cwiseProduct(explanation) : posterior.values;
     const std::vector<Eigen::Index> pulled =
         those_above(shares, options_.negligible_responsibility);
-    gradients += static_cast<double>(pulled.size());
+    sums.gradients += static_cast<double>(pulled.size());
     const InPlaneLikelihood::Means means =
         means_of(likelihood, image, pulled, drawn_at_points, logs_at_points, shares, temperature);
     parallel_for(pulled.size(), [&](std::size_t p) {
       const auto workspace = model.workspace();
       model.place(points.col(pulled[p]), image.view, *workspace);
-      result.velocity.col(pulled[p]) +=
+      sums.pull.col(pulled[p]) +=
           model.pull_back(*workspace, means.gradient.col(static_cast<Eigen::Index>(p)));
     });
 
@@ -131,28 +125,11 @@ FlowEvaluation InPlaneObjective::evaluate(const Ensemble& ensemble,
                          values,
                          1);
       }
-      overlap += sharp.overlap;
-      norm += sharp.norm;
+      sums.overlap += sharp.overlap;
+      sums.norm += sharp.norm;
     }
   }
-  const auto images = static_cast<double>(batch.size());
-  result.first_variation /= images;
-  result.variation_unit = 1;
-  for (Eigen::Index i = 0; i < ensemble.size(); ++i) {
-    const double weight = ensemble.weights(i);
-    result.velocity.col(i) *= weight > 0 ? 1 / (images * weight) : 0;
-  }
-  // Free energy: at T > 1 the log evidence counts T times, so that its scale does not jump.
-  result.objective = -temperature * log_evidence / images;
-  result.diagnostics = {{"sipTemperature", temperature},
-                        {"sipConformationsPerImage", effective / images},
-                        {"sipGradientsPerImage", gradients / images},
-                        {kContrastLabel, scale_.contrast}};
-  if (scale_.refine_contrast) {
-    scale_.contrast = refined_contrast(scale_.contrast, overlap, norm);
-  }
-  result.carried = {{kContrastLabel, scale_.contrast}};
-  return result;
+  return evaluation_of(std::move(sums), batch.size(), ensemble.weights, temperature, scale_);
 }
 
 }  // namespace cryosip

@@ -4,26 +4,18 @@
 // (docs/theory.md 14).
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "libcryosip/flow/in_plane_likelihood.hpp"
-#include "libcryosip/flow/likelihood_objective.hpp"
+#include "libcryosip/flow/likelihood_step.hpp"
 #include "libcryosip/flow/nuisance_law.hpp"
 #include "libcryosip/flow/objective.hpp"
 
 namespace cryosip {
 
-struct InPlaneOptions {
-  std::size_t images_per_step = LikelihoodOptions().images_per_step;  ///< > 0
+struct InPlaneOptions : LikelihoodStepOptions {
   int angles = 0;                   ///< a multiple of 8, or 0: chosen, see choose_angles()
   double shift_sigma_angstrom = 0;  ///< of unknown shifts, see InPlaneIntegral
-  /// >= 1, or 0: chosen, see choose_initial_temperature().  It ends at 1.
-  double initial_temperature = 0;
-  double cooling_share = LikelihoodOptions().cooling_share;  ///< of the schedule, in (0, 1]
-  /// Gradients are computed only where a conformation's posterior exceeds this.
-  double negligible_responsibility = LikelihoodOptions().negligible_responsibility;
-  std::uint64_t seed = 1;
 };
 
 /// The objective's name and parameters, as FlowObjective::description() gives them.

@@ -51,7 +51,9 @@ struct IntegratorOptions {
   /// see flow_on_images().
   std::optional<double> weight_rate = std::nullopt;
   /// With weights that change: where the effective sample size 1 / sum w^2 falls below this share
-  /// of the conformations, in [0, 1], they are resampled.  See resample().
+  /// of the conformations, in [0, 1], heavy ones are copied and light ones dropped
+  /// (systematic_sample()), so that all weights are equal; a copy is moved by a tenth of the
+  /// ensemble's spread, for equal conformations might have equal velocities for good.
   double min_effective_share = 0.5;
 };
 

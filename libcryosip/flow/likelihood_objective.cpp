@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <sstream>
+#include <utility>
 
 #include "formats/error.hpp"
 #include "libcryosip/core/parallel.hpp"
@@ -13,7 +14,7 @@ namespace {
 
 // One image's share of a step.
 struct ImageShare {
-  Eigen::MatrixXd pull;         // (coordinates, conformations): r J^T C (y - C x) / sigma^2
+  Eigen::MatrixXd pull;         // (coordinates, conformations): r J^T C (y - C x) / (T sigma^2)
   Eigen::VectorXd explanation;  // (conformations): (p(y|point) / p(y)) at the temperature
   double log_evidence = 0;
   double effective_conformations = 0;  // 1 / sum r^2
@@ -149,48 +150,24 @@ FlowEvaluation LikelihoodObjective::evaluate(const Ensemble& ensemble,
         continue;
       }
       ++share.gradients;
-      view.likelihood.gradient(pulled.images.col(i), shares_of_points(i), adjoint);
+      view.likelihood.gradient(pulled.images.col(i), shares_of_points(i) / temperature, adjoint);
       // Once more, for the workspace; far fewer conformations come here than were drawn.
       model.draw(points.col(i), view.pose, *workspace, image);
       share.pull.col(i) = model.pull_back(*workspace, adjoint);
     }
   });
 
-  FlowEvaluation result;
-  result.velocity = Eigen::MatrixXd::Zero(ensemble.dimension(), count);
-  result.first_variation = Eigen::VectorXd::Zero(count);
-  double log_evidence = 0;
-  double effective = 0;
-  double gradients = 0;
-  double overlap = 0;
-  double norm = 0;
+  LikelihoodStepSums sums(ensemble.dimension(), count);
   for (const ImageShare& share : shares) {
-    overlap += share.fit.overlap;
-    norm += share.fit.norm;
-    result.velocity += share.pull;
-    result.first_variation -= share.explanation;
-    log_evidence += share.log_evidence;
-    effective += share.effective_conformations;
-    gradients += static_cast<double>(share.gradients);
+    sums.pull += share.pull;
+    sums.explanation += share.explanation;
+    sums.log_evidence += share.log_evidence;
+    sums.effective_conformations += share.effective_conformations;
+    sums.gradients += static_cast<double>(share.gradients);
+    sums.overlap += share.fit.overlap;
+    sums.norm += share.fit.norm;
   }
-  const auto images = static_cast<double>(batch.size());
-  result.first_variation /= images;
-  result.variation_unit = 1;
-  for (Eigen::Index i = 0; i < count; ++i) {
-    const double weight = ensemble.weights(i);
-    result.velocity.col(i) *= weight > 0 ? 1 / (images * temperature * weight) : 0;
-  }
-  // Free energy: at T > 1 the log evidence counts T times, so that its scale does not jump.
-  result.objective = -temperature * log_evidence / images;
-  result.diagnostics = {{"sipTemperature", temperature},
-                        {"sipConformationsPerImage", effective / images},
-                        {"sipGradientsPerImage", gradients / images},
-                        {kContrastLabel, scale_.contrast}};
-  if (scale_.refine_contrast) {
-    scale_.contrast = refined_contrast(scale_.contrast, overlap, norm);
-  }
-  result.carried = {{kContrastLabel, scale_.contrast}};
-  return result;
+  return evaluation_of(std::move(sums), batch.size(), ensemble.weights, temperature, scale_);
 }
 
 Eigen::VectorXd log_likelihoods_in_own_pose(const ImageCoefficients& images,
@@ -208,7 +185,6 @@ double choose_initial_temperature(const ImageCoefficients& images,
                                   const Ensemble& ensemble,
                                   Progress& progress,
                                   std::size_t max_images) {
-  constexpr double kWantedShare = 0.2;
   constexpr double kHottest = 1e6;
   const std::size_t total = images.images().size();
   const std::size_t used = std::min(total, max_images);
@@ -227,13 +203,13 @@ double choose_initial_temperature(const ImageCoefficients& images,
   };
   double low = 1;
   double high = kHottest;
-  if (effective_share(low) >= kWantedShare) {
+  if (effective_share(low) >= kFirstPosteriorShare) {
     return low;
   }
   // The share grows with the temperature; forty halvings of the logarithm are exact enough.
   for (int i = 0; i < 40; ++i) {
     const double middle = std::sqrt(low * high);
-    (effective_share(middle) < kWantedShare ? low : high) = middle;
+    (effective_share(middle) < kFirstPosteriorShare ? low : high) = middle;
   }
   return std::sqrt(low * high);
 }

@@ -12,20 +12,14 @@
 #include "libcryosip/core/progress.hpp"
 #include "libcryosip/dataset/image_coefficients.hpp"
 #include "libcryosip/flow/image_scale.hpp"
+#include "libcryosip/flow/likelihood_step.hpp"
 #include "libcryosip/flow/nuisance_law.hpp"
 #include "libcryosip/flow/objective.hpp"
 
 namespace cryosip {
 
-struct LikelihoodOptions {
-  std::size_t images_per_step = 48;  ///< > 0
-  /// >= 1, or 0: chosen from the data, see choose_initial_temperature().  It ends at 1.
-  double initial_temperature = 0;
-  double cooling_share = 0.3;  ///< of the schedule, in (0, 1]
-  /// Gradients are computed only where a conformation's posterior exceeds this.
-  double negligible_responsibility = 1e-4;
+struct LikelihoodOptions : LikelihoodStepOptions {
   PoseError pose_error;  ///< of the given poses, integrated out: see view_of()
-  std::uint64_t seed = 1;
 };
 
 /// The objective's name and parameters, as FlowObjective::description() gives them.

@@ -27,7 +27,7 @@ struct SpreadPrior {
 class ObjectiveWithPrior final : public FlowObjective {
  public:
   /// @param images  n: how many images the prior counts for, > 0; part of the description
-  /// @param weight  n / M
+  /// @param weight  n / M, or less where each image tells less
   ObjectiveWithPrior(std::unique_ptr<FlowObjective> objective,
                      SpreadPrior prior,
                      double images,
