@@ -17,6 +17,7 @@
 #include "libcryosip/dataset/simulation.hpp"
 #include "libcryosip/flow/image_flow.hpp"
 #include "libcryosip/structure/initial_ensemble.hpp"
+#include "tests/support/functional_differences.hpp"
 #include "tests/support/simulated_set.hpp"
 #include "tests/support/small_molecule.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -107,23 +108,15 @@ TEST_F(InPlaneObjectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
 
     const double expected = value(ensemble_.coordinates, ensemble_.weights, temperature);
     EXPECT_NEAR(result.objective, expected, 1e-3 * std::abs(expected));
-    Eigen::MatrixXd velocity(2, 3);
-    for (Eigen::Index i = 0; i < 3; ++i) {
-      for (Eigen::Index k = 0; k < 2; ++k) {
-        Eigen::MatrixXd up = ensemble_.coordinates;
-        Eigen::MatrixXd down = ensemble_.coordinates;
-        up(k, i) += kDifference;
-        down(k, i) -= kDifference;
-        velocity(k, i) = -(value(up, ensemble_.weights, temperature) -
-                           value(down, ensemble_.weights, temperature)) /
-                         (2 * kDifference * temperature * ensemble_.weights(i));
-      }
-    }
+    const auto free_energy = [&](const Eigen::MatrixXd& coordinates,
+                                 const Eigen::VectorXd& weights) {
+      return value(coordinates, weights, temperature);
+    };
+    const Eigen::MatrixXd velocity =
+        testing::descent_of(free_energy, ensemble_, kDifference) / temperature;
     EXPECT_LT((result.velocity - velocity).norm(), 3e-3 * velocity.norm());
-    const Eigen::Vector3d moved = Eigen::Vector3d(1, 0, -1) * kDifference;
-    const double slope = (value(ensemble_.coordinates, ensemble_.weights + moved, temperature) -
-                          value(ensemble_.coordinates, ensemble_.weights - moved, temperature)) /
-                         (2 * kDifference * temperature);
+    const double slope =
+        testing::variation_between(free_energy, ensemble_, 0, 2, kDifference) / temperature;
     EXPECT_NEAR(result.first_variation(0) - result.first_variation(2),
                 slope,
                 2e-3 * result.first_variation.norm());

@@ -13,6 +13,7 @@
 #include "libcryosip/core/parallel.hpp"
 #include "libcryosip/core/random.hpp"
 #include "libcryosip/forward/even_views.hpp"
+#include "tests/support/functional_differences.hpp"
 #include "tests/support/simulated_set.hpp"
 
 namespace cryosip {
@@ -142,22 +143,11 @@ TEST_F(SteeredObjectives, LikelihoodIsTheFormulaAndItsVelocityTheDescentOfIt) {
 
     const double expected = value(ensemble_.coordinates, ensemble_.weights);
     EXPECT_NEAR(result.objective, expected, 1e-4 * std::abs(expected));
-    Eigen::MatrixXd velocity(2, 3);
-    for (Eigen::Index i = 0; i < 3; ++i) {
-      for (Eigen::Index k = 0; k < 2; ++k) {
-        Eigen::MatrixXd up = ensemble_.coordinates;
-        Eigen::MatrixXd down = ensemble_.coordinates;
-        up(k, i) += kDifference;
-        down(k, i) -= kDifference;
-        velocity(k, i) = -(value(up, ensemble_.weights) - value(down, ensemble_.weights)) /
-                         (2 * kDifference * temperature * ensemble_.weights(i));
-      }
-    }
+    const Eigen::MatrixXd velocity =
+        testing::descent_of(value, ensemble_, kDifference) / temperature;
     EXPECT_LT((result.velocity - velocity).norm(), 3e-3 * velocity.norm());
-    const Eigen::Vector3d moved = Eigen::Vector3d(1, 0, -1) * kDifference;
-    const double slope = (value(ensemble_.coordinates, ensemble_.weights + moved) -
-                          value(ensemble_.coordinates, ensemble_.weights - moved)) /
-                         (2 * kDifference * temperature);
+    const double slope =
+        testing::variation_between(value, ensemble_, 0, 2, kDifference) / temperature;
     EXPECT_NEAR(result.first_variation(0) - result.first_variation(2),
                 slope,
                 1e-3 * result.first_variation.norm());
